@@ -1,0 +1,12 @@
+//! The pure core: ids, time, product models, validation, events. No I/O, and no import from another part of
+//! Fieldgate; everything else may depend on it.
+
+pub mod clock;
+pub mod decimal;
+pub mod event;
+pub mod event_time;
+pub mod ids;
+pub mod json_scan;
+pub mod model;
+pub mod report;
+pub mod validation;

@@ -1,0 +1,3 @@
+//! The program: see the library's documentation.
+
+fn main() {}
