@@ -1,1 +1,68 @@
-//! To come.
+//! The one use case behind every device path: who is it, does what it reports fit its product's model, and is it
+//! on disk. Called by `http::device`; knows no HTTP. What it stores, followers read from the log.
+
+mod activity;
+mod authentication;
+mod directory;
+mod reporting;
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::access_token::TokenKey;
+use crate::domain::clock::Clock;
+use crate::domain::model::ValidationMode;
+use crate::lifecycle::Lifecycle;
+use crate::storage::Stores;
+
+pub use activity::ActivityBook;
+pub use authentication::{AuthenticationRefusal, AuthenticationRequest, IssuedToken, TokenRefusal};
+pub use directory::{DeviceDirectory, KnownDevice, KnownProduct};
+pub use reporting::ReportRefusal;
+
+/// What the configuration says of taking reports in.
+#[derive(Clone, Debug)]
+pub struct IngestSettings {
+    /// For products that name no mode of their own.
+    pub default_mode: ValidationMode,
+    /// How far ahead of the platform a device's `event_time` may be, milliseconds.
+    pub event_time_max_ahead_ms: i64,
+    /// How many devices and products to keep in memory.
+    pub cached_devices: usize,
+}
+
+/// Takes in what devices send.
+pub struct Ingest {
+    directory: Arc<DeviceDirectory>,
+    activity: Arc<ActivityBook>,
+    stores: Stores,
+    tokens: TokenKey,
+    clock: Arc<dyn Clock>,
+    settings: IngestSettings,
+}
+
+impl Ingest {
+    /// Over these stores; hears of their registry changes from now on.
+    pub fn new(stores: Stores, tokens: TokenKey, clock: Arc<dyn Clock>, settings: IngestSettings) -> Self {
+        let activity = Arc::new(ActivityBook::new(stores.followers.clone()));
+        let directory = DeviceDirectory::new(
+            stores.registry.clone(),
+            activity.clone(),
+            settings.default_mode,
+            settings.cached_devices,
+        );
+        Self { directory, activity, stores, tokens, clock, settings }
+    }
+
+    /// What is known of devices' traffic, newer than the store has it.
+    pub fn activity(&self) -> &Arc<ActivityBook> {
+        &self.activity
+    }
+
+    /// Writes devices' activity down about once a second, and a last time when told to stop.
+    pub fn start_activity_writer(&self, lifecycle: &Lifecycle, stop: CancellationToken) {
+        let activity = self.activity.clone();
+        lifecycle.spawn("activity writer", async move { activity.run(stop).await });
+    }
+}

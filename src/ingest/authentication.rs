@@ -1,0 +1,200 @@
+//! `device-auth` and the check of access tokens (device-api.md, token rules). Every reason for a refusal has a name
+//! here and a log line; the device gets one indistinct answer.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::{Ingest, KnownDevice};
+use crate::auth::access_token::TokenClaims;
+use crate::auth::device_password;
+use crate::domain::clock::Timestamp;
+use crate::domain::event_time;
+use crate::domain::ids::DeviceId;
+use crate::domain::json_scan::{self, JsonFault};
+use crate::storage::StoreError;
+
+/// A token's life.
+const TOKEN_LIFE_SECONDS: i64 = 86_400;
+
+/// How far the hour of a `sign_type` 1 timestamp may be from the platform's, either way.
+const HOUR_MS: i64 = 3_600_000;
+
+/// A checked `device-auth` body.
+#[derive(Debug)]
+pub struct AuthenticationRequest {
+    device_id: DeviceId,
+    sign_type: u8,
+    timestamp: String,
+    hour: Timestamp,
+    password: String,
+}
+
+/// A token for a device.
+#[derive(Debug, PartialEq, Eq)]
+pub struct IssuedToken {
+    /// The token, 32 to 256 characters.
+    pub access_token: String,
+    /// The seconds left of its 24 hours.
+    pub expires_in: i64,
+}
+
+/// Why `device-auth` gave no token.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthenticationRefusal {
+    /// The body is no JSON that the platform reads.
+    #[error("{0}")]
+    Json(#[source] JsonFault),
+    /// A field breaks its rule.
+    #[error("{0}")]
+    Field(String),
+    /// `sign_type` 1 with an hour too far from the platform's, which is given (`YYYYMMDDHH`).
+    #[error("timestamp: is more than one hour away from the platform's hour, which is {platform_hour} (UTC)")]
+    HourTooFar {
+        /// The platform's hour.
+        platform_hour: String,
+    },
+    /// Unknown, frozen, a child, or a wrong password: the answer does not tell which.
+    #[error("device id or password is wrong, or the device may not authenticate")]
+    Denied,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a token does not open a path.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenRefusal {
+    /// Whatever is wrong with it; the answer does not tell which.
+    #[error("authenticate again for a new one")]
+    Invalid,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+#[derive(Deserialize)]
+struct AuthenticationBody {
+    device_id: Option<serde_json::Value>,
+    sign_type: Option<serde_json::Value>,
+    timestamp: Option<serde_json::Value>,
+    password: Option<serde_json::Value>,
+}
+
+impl AuthenticationRequest {
+    /// Reads and checks a `device-auth` body.
+    pub fn parse(body: &[u8]) -> Result<Self, AuthenticationRefusal> {
+        let text = json_scan::scan(body).map_err(AuthenticationRefusal::Json)?;
+        let body: AuthenticationBody = serde_json::from_str(text)
+            .map_err(|_| AuthenticationRefusal::Field("the body must be a JSON object".to_owned()))?;
+        let device_id = text_field("device_id", body.device_id)?;
+        let device_id = DeviceId::parse(&device_id).map_err(|error| field("device_id", &error))?;
+        let sign_type = match body.sign_type {
+            None => return Err(field("sign_type", &"is missing")),
+            Some(value) => match value.as_u64() {
+                Some(0) => 0,
+                Some(1) => 1,
+                _ => return Err(field("sign_type", &"must be the integer 0 or 1")),
+            },
+        };
+        let timestamp = text_field("timestamp", body.timestamp)?;
+        let hour = event_time::parse_auth_hour(&timestamp)
+            .ok_or_else(|| field("timestamp", &"must be an hour in UTC, YYYYMMDDHH"))?;
+        let password = text_field("password", body.password)?;
+        if password.len() != 64 || !password.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(field("password", &"must be 64 hexadecimal digits (an HMAC-SHA256)"));
+        }
+        Ok(Self { device_id, sign_type, timestamp, hour, password })
+    }
+}
+
+fn text_field(name: &str, value: Option<serde_json::Value>) -> Result<String, AuthenticationRefusal> {
+    match value {
+        None | Some(serde_json::Value::Null) => Err(field(name, &"is missing")),
+        Some(serde_json::Value::String(text)) => Ok(text),
+        Some(_) => Err(field(name, &"must be a string")),
+    }
+}
+
+fn field(name: &str, what: &dyn std::fmt::Display) -> AuthenticationRefusal {
+    AuthenticationRefusal::Field(format!("{name}: {what}"))
+}
+
+impl Ingest {
+    /// Gives a device a token, or refuses it.
+    pub async fn authenticate(&self, body: &[u8]) -> Result<IssuedToken, AuthenticationRefusal> {
+        let request = AuthenticationRequest::parse(body)?;
+        let now = self.clock.now();
+        let platform_hour = now.0 - now.0.rem_euclid(HOUR_MS);
+        if request.sign_type == 1 && (request.hour.0 - platform_hour).abs() > HOUR_MS {
+            return Err(AuthenticationRefusal::HourTooFar { platform_hour: event_time::auth_hour(now) });
+        }
+        let device = self.directory.device(request.device_id.as_str()).await?;
+        match judge(device.as_deref(), &request) {
+            Ok(()) => {}
+            Err(reason) => {
+                tracing::info!(device_id = %request.device_id, reason, "device-auth refused");
+                return Err(AuthenticationRefusal::Denied);
+            }
+        }
+        let device = device.ok_or(AuthenticationRefusal::Denied)?;
+        let issued = self.activity.issue(&device.traffic, now);
+        let claims = TokenClaims {
+            device: device.key,
+            epoch: device.epoch,
+            issued,
+            expires: now.plus_seconds(TOKEN_LIFE_SECONDS),
+        };
+        Ok(IssuedToken { access_token: self.tokens.issue(&claims), expires_in: TOKEN_LIFE_SECONDS - 1 })
+    }
+
+    /// The device whose path this token opens.
+    pub async fn check_token(&self, device_id: &str, token: &str) -> Result<Arc<KnownDevice>, TokenRefusal> {
+        let claims = self.tokens.read(token).map_err(|reason| refuse(device_id, &reason.to_string()))?;
+        let now = self.clock.now();
+        if now >= claims.expires {
+            return Err(refuse(device_id, "expired"));
+        }
+        let Some(device) = self.directory.device(device_id).await? else {
+            return Err(refuse(device_id, "no such device"));
+        };
+        if device.key != claims.device {
+            return Err(refuse(device_id, "another device's"));
+        }
+        if device.epoch != claims.epoch || device.frozen {
+            return Err(refuse(device_id, "revoked by reset or freeze"));
+        }
+        if !self.activity.judge(&device.traffic, claims.issued, now) {
+            return Err(refuse(device_id, "superseded by a newer one"));
+        }
+        Ok(device)
+    }
+}
+
+fn refuse(device_id: &str, reason: &str) -> TokenRefusal {
+    tracing::debug!(device_id, reason, "access token refused");
+    TokenRefusal::Invalid
+}
+
+/// Both secrets are always compared, those of an unknown device too, so that the time tells nothing.
+fn judge(device: Option<&KnownDevice>, request: &AuthenticationRequest) -> Result<(), &'static str> {
+    const NOBODY: &str = "00000000000000000000000000000000";
+    let primary = device.map_or(NOBODY, |device| device.secret.expose());
+    let secondary = device.and_then(|device| device.secondary_secret.as_ref()).map(|secret| secret.expose());
+    let first = device_password::verify(primary, &request.timestamp, &request.password);
+    let second = device_password::verify(secondary.unwrap_or(NOBODY), &request.timestamp, &request.password);
+    let Some(device) = device else { return Err("unknown device") };
+    if !(first || (second && secondary.is_some())) {
+        return Err("wrong password");
+    }
+    if device.frozen {
+        return Err("frozen");
+    }
+    if !device.ancestors.is_empty() {
+        return Err("a child: its gateway reports for it");
+    }
+    if device.product.require_sign_type_1 && request.sign_type == 0 {
+        return Err("its product requires sign_type 1");
+    }
+    Ok(())
+}
