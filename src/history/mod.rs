@@ -1,1 +1,60 @@
-//! To come.
+//! Events by device: a follower indexes the log in a file of its own, and a read joins that index with the tail of
+//! the log that it has not reached, so a read after a 200 sees the event. Retention lives here too.
+
+mod indexer;
+mod retention;
+
+use std::sync::Arc;
+
+use crate::domain::ids::Position;
+use crate::domain::{envelope, event::StoredEvent};
+use crate::storage::{EventFilter, EventLog, FollowerStore, Result, Stores};
+
+pub use indexer::Indexer;
+pub use retention::{Retention, RetentionSettings};
+
+/// The name of the index's cursor.
+const CURSOR: &str = "history";
+
+/// Reads events by device.
+#[derive(Clone)]
+pub struct History {
+    log: Arc<dyn EventLog>,
+    followers: Arc<dyn FollowerStore>,
+}
+
+impl History {
+    /// Over these stores.
+    pub fn new(stores: &Stores) -> Self {
+        Self { log: stores.log.clone(), followers: stores.followers.clone() }
+    }
+
+    /// Up to `limit` events that match, below `before`, newest first, each as its envelope.
+    pub async fn events(&self, filter: &EventFilter, before: Position, limit: u32) -> Result<Vec<(Position, String)>> {
+        // The cursor is read first: what is indexed meanwhile is then seen in the tail, never in neither.
+        let cursor = self.followers.cursor(CURSOR).await?;
+        let mut found = self.log.scan_back(filter, cursor, before, limit).await?;
+        let missing = limit.saturating_sub(u32::try_from(found.len()).unwrap_or(u32::MAX));
+        if missing > 0 {
+            let below = before.min(Position(cursor.0.saturating_add(1)));
+            let positions = self.followers.indexed(filter, below, missing).await?;
+            found.extend(self.log.events(&positions).await?);
+        }
+        self.envelopes(&found).await
+    }
+
+    async fn envelopes(&self, events: &[StoredEvent]) -> Result<Vec<(Position, String)>> {
+        let mut versions: Vec<_> =
+            events.iter().filter_map(|stored| stored.event.device).map(|(_, version)| version).collect();
+        versions.sort_unstable();
+        versions.dedup();
+        let descriptions = self.log.describe(&versions).await?;
+        Ok(events
+            .iter()
+            .map(|stored| {
+                let description = stored.event.device.and_then(|(_, version)| descriptions.get(&version));
+                (stored.position, envelope::render(stored, description))
+            })
+            .collect())
+    }
+}

@@ -1,1 +1,47 @@
-//! To come.
+//! What devices see: four paths (device-api.md). Checks come in the documented order: path, method, token, limits,
+//! announced length, body, JSON, shape, children, product model.
+
+mod authenticate;
+mod report_children;
+mod report_message;
+mod report_properties;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::post;
+use http::Uri;
+
+use super::error::{ApiError, ErrorKind};
+use super::request_log::with_request_id;
+use crate::domain::clock::Clock;
+use crate::ingest::Ingest;
+
+/// What the device paths need.
+#[derive(Clone)]
+pub struct DeviceState {
+    /// Takes the reports in.
+    pub ingest: Arc<Ingest>,
+}
+
+/// The router of the device listener.
+pub fn router(state: DeviceState, clock: Arc<dyn Clock>) -> Router {
+    Router::new()
+        .route("/v5/device-auth", post(authenticate::handle))
+        .route("/v5/devices/{device_id}/sys/messages/up", post(report_message::handle))
+        .route("/v5/devices/{device_id}/sys/properties/report", post(report_properties::handle))
+        .route(
+            "/v5/devices/{device_id}/sys/gateway/sub-devices/properties/report",
+            post(report_children::handle),
+        )
+        .method_not_allowed_fallback(async || ApiError::method_not_allowed("POST"))
+        .fallback(no_path)
+        .layer(from_fn_with_state(clock, with_request_id))
+        .with_state(state)
+}
+
+async fn no_path(uri: Uri) -> ApiError {
+    let shown: String = uri.path().chars().take(200).collect();
+    ApiError::new(ErrorKind::NO_PATH, format!("there is no path {shown}"))
+}

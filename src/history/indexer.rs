@@ -1,0 +1,68 @@
+//! The follower that indexes events by device.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{CURSOR, History};
+use crate::domain::ids::Position;
+use crate::storage::{IndexEntry, Result};
+
+/// How many events one step indexes.
+const STEP: u32 = 2000;
+
+/// Follows the log and writes the index about once every interval.
+pub struct Indexer {
+    history: History,
+    interval: Duration,
+}
+
+impl Indexer {
+    /// Indexes for `history`, looking at the log every `interval`.
+    pub const fn new(history: History, interval: Duration) -> Self {
+        Self { history, interval }
+    }
+
+    /// Runs until told to stop.
+    pub async fn run(self, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(self.interval) => {}
+            }
+            if let Err(error) = self.catch_up(&stop).await {
+                tracing::warn!(%error, "the history index did not move on, it will be tried again");
+            }
+        }
+    }
+
+    async fn catch_up(&self, stop: &CancellationToken) -> Result<()> {
+        let mut cursor = self.history.followers.cursor(CURSOR).await?;
+        while !stop.is_cancelled() {
+            let Some(next) = self.step(cursor).await? else { return Ok(()) };
+            cursor = next;
+        }
+        Ok(())
+    }
+
+    async fn step(&self, cursor: Position) -> Result<Option<Position>> {
+        let events = self.history.log.read(cursor, STEP).await?;
+        let Some(last) = events.last() else { return Ok(None) };
+        let up_to = last.position;
+        let entries: Vec<_> = events
+            .iter()
+            .filter_map(|stored| {
+                let (device, _) = stored.event.device?;
+                Some(IndexEntry {
+                    device,
+                    position: stored.position,
+                    kind: stored.event.kind,
+                    received: stored.event.received,
+                })
+            })
+            .collect();
+        self.history.followers.index(&entries, up_to).await?;
+        Ok(Some(up_to))
+    }
+}

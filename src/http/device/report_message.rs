@@ -1,0 +1,19 @@
+//! `POST /v5/devices/{device_id}/sys/messages/up`.
+
+use axum::extract::State;
+use http::StatusCode;
+
+use super::DeviceState;
+use crate::http::error::ApiError;
+use crate::http::extract::body::CappedBody;
+use crate::http::extract::device::AuthenticatedDevice;
+
+/// Stores a device's message, byte for byte; 200 means that it is on disk.
+pub async fn handle(
+    State(state): State<DeviceState>,
+    caller: AuthenticatedDevice,
+    CappedBody(body): CappedBody,
+) -> Result<StatusCode, ApiError> {
+    state.ingest.report_message(&caller.device, body, caller.request_id).await?;
+    Ok(StatusCode::OK)
+}

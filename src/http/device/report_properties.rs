@@ -1,0 +1,19 @@
+//! `POST /v5/devices/{device_id}/sys/properties/report`.
+
+use axum::extract::State;
+use http::StatusCode;
+
+use super::DeviceState;
+use crate::http::error::ApiError;
+use crate::http::extract::body::PlainBody;
+use crate::http::extract::device::AuthenticatedDevice;
+
+/// Stores a device's property report; 200 means that it is on disk.
+pub async fn handle(
+    State(state): State<DeviceState>,
+    caller: AuthenticatedDevice,
+    PlainBody(body): PlainBody,
+) -> Result<StatusCode, ApiError> {
+    state.ingest.report_properties(&caller.device, &body, caller.request_id).await?;
+    Ok(StatusCode::OK)
+}

@@ -1,0 +1,201 @@
+//! Errors to responses: the one table of statuses and codes (device-api.md "Errors", management-api.md §12).
+//! Everything below `http` speaks of what went wrong without HTTP words; this file alone maps it.
+
+use axum::response::{IntoResponse, Response};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
+
+use crate::ingest::{AuthenticationRefusal, ReportRefusal, TokenRefusal};
+use crate::storage::StoreError;
+
+/// One row of the error table: status, code, fixed text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ErrorKind(pub StatusCode, pub &'static str, pub &'static str);
+
+macro_rules! error_table {
+    ($($(#[$doc:meta])* $name:ident = $status:ident, $code:literal, $text:literal;)*) => {
+        impl ErrorKind {
+            $($(#[$doc])* pub const $name: Self = Self(StatusCode::$status, $code, $text);)*
+            /// Every row, for the test that pins the table.
+            pub const ALL: &'static [(&'static str, Self)] = &[$((stringify!($name), Self::$name)),*];
+        }
+    };
+}
+
+error_table! {
+    /// A field or a report breaks its rule.
+    INVALID_INPUT = BAD_REQUEST, "IOTDA.000006", "Invalid input data.";
+    /// The body came slower than the minimum rate.
+    TOO_SLOW = REQUEST_TIMEOUT, "IOTDA.000006", "Invalid input data.";
+    /// No such device path.
+    NO_PATH = NOT_FOUND, "IOTDA.000006", "Invalid input data.";
+    /// Another method than the path takes.
+    NO_METHOD = METHOD_NOT_ALLOWED, "IOTDA.000006", "Invalid input data.";
+    /// A child in a batch is unknown or another gateway's.
+    FOREIGN_CHILD = BAD_REQUEST, "IOTDA.021104",
+        "Subdevices in the request does not exist or does not belong to the gateway.";
+    /// No proof of who calls.
+    UNAUTHENTICATED = UNAUTHORIZED, "IOTDA.000002", "Authentication failed.";
+    /// A token that does not open this path.
+    INVALID_TOKEN = FORBIDDEN, "IOTDA.000004", "Invalid access token.";
+    /// More children than one report may hold.
+    TOO_MANY_CHILDREN = FORBIDDEN, "IOTDA.021103",
+        "The number of child devices in the request has reached the upper limit (50).";
+    /// A body over 1 MB.
+    BODY_TOO_LARGE = FORBIDDEN, "IOTDA.021105", "The content reported in a single request cannot exceed 1 MB.";
+    /// A fault of the platform's own.
+    INTERNAL = INTERNAL_SERVER_ERROR, "IOTDA.000001", "Internal server error.";
+    /// Nothing can be stored now.
+    UNAVAILABLE = SERVICE_UNAVAILABLE, "IOTDA.000001", "Internal server error.";
+    /// Management: the body is no JSON object.
+    BAD_FORMAT = BAD_REQUEST, "IOTDA.000008",
+        "Invalid input. The request format is invalid. For details, see the error message.";
+    /// Management: a time in another form.
+    BAD_TIME = BAD_REQUEST, "IOTDA.000009", "Invalid input. Invalid time format.";
+    /// Management: a range that ends before it starts.
+    BAD_RANGE = BAD_REQUEST, "IOTDA.000010", "Invalid input. The start time must be earlier than the end time.";
+    /// Management: paging.
+    BAD_LIMIT = BAD_REQUEST, "IOTDA.000017", "Invalid input. The specified parameter 'limit' is out of range.";
+    /// Management: paging.
+    BAD_MARKER = BAD_REQUEST, "IOTDA.000018", "Invalid input. The specified parameter 'marker' is out of range.";
+    /// Management: another project.
+    FOREIGN_PROJECT = FORBIDDEN, "IOTDA.000021",
+        "Operation not allowed. User not found by IAM token or the authorized user has not subscribed IOTDA service.";
+    /// Management: a reader writes.
+    NO_PERMISSION = FORBIDDEN, "IOTDA.000022", "Operation not allowed. The user does not have the permission";
+    /// Management: no such path.
+    UNKNOWN_PATH = NOT_FOUND, "IOTDA.000029", "The requested path does not exist.";
+    /// Management: a resource space that does not exist.
+    NO_APP = FORBIDDEN, "IOTDA.001000", "The application does not exist.";
+    /// Management: no such product. The documentation shows no code; this one is ours.
+    NO_PRODUCT = NOT_FOUND, "IOTDA.013100", "The product does not exist.";
+    /// Management: a product id twice in one space. Ours.
+    PRODUCT_EXISTS = BAD_REQUEST, "IOTDA.013101", "Invalid input. The product already exists.";
+    /// Management: a product with devices. Ours.
+    PRODUCT_IN_USE = FORBIDDEN, "IOTDA.013102", "Operation not allowed. Devices exist under the product.";
+    /// Management: no such device.
+    NO_DEVICE = NOT_FOUND, "IOTDA.014000", "The device does not exist.";
+    /// Management: a device id twice.
+    DEVICE_EXISTS = BAD_REQUEST, "IOTDA.014031", "Invalid input. The device already exists.";
+    /// Management: a child cannot be frozen.
+    FREEZE_CHILD = FORBIDDEN, "IOTDA.014038",
+        "Operation not allowed. It is not allowed to freeze sub-devices, only gateways or directly connected devices can be frozen.";
+    /// Management: frozen already.
+    ALREADY_FROZEN = FORBIDDEN, "IOTDA.014039", "Operation not allowed. The device is already frozen.";
+    /// Management: not frozen.
+    NOT_FROZEN = FORBIDDEN, "IOTDA.014040",
+        "Operation not allowed. The device is not frozen, can not unfreeze.";
+    /// Management: a device with children. Ours.
+    DEVICE_HAS_CHILDREN = FORBIDDEN, "IOTDA.014100", "Operation not allowed. Sub-devices exist under the device.";
+    /// Management: a third level of children. Ours.
+    TOO_DEEP = FORBIDDEN, "IOTDA.014101", "Operation not allowed. Sub-devices may have at most two levels.";
+}
+
+/// What a handler answers when it does not do what it was asked.
+#[derive(Debug)]
+pub struct ApiError {
+    kind: ErrorKind,
+    detail: String,
+    allow: Option<&'static str>,
+}
+
+/// What a response logs about its error.
+#[derive(Clone, Debug)]
+pub struct LoggedError(pub &'static str, pub String);
+
+impl ApiError {
+    /// A row of the table and what exactly was wrong.
+    pub fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), allow: None }
+    }
+
+    /// 405, naming the methods that the path takes.
+    pub fn method_not_allowed(allow: &'static str) -> Self {
+        let detail = format!("this path takes {allow} alone");
+        Self { kind: ErrorKind::NO_METHOD, detail, allow: Some(allow) }
+    }
+
+    fn body(&self) -> String {
+        let ErrorKind(status, code, text) = self.kind;
+        // What went wrong inside is for the log alone.
+        let hidden = status == StatusCode::INTERNAL_SERVER_ERROR;
+        let message = if hidden || self.detail.is_empty() { text.to_owned() } else { format!("{text} {}", self.detail) };
+        serde_json::json!({"error_code": code, "error_msg": message}).to_string()
+    }
+}
+
+impl From<ErrorKind> for ApiError {
+    fn from(kind: ErrorKind) -> Self {
+        Self::new(kind, "")
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let ErrorKind(status, code, _) = self.kind;
+        let mut response = (status, self.body()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(allow) = self.allow {
+            headers.insert(ALLOW, HeaderValue::from_static(allow));
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if self.kind == ErrorKind::TOO_SLOW {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response.extensions_mut().insert(LoggedError(code, self.detail));
+        response
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Busy => Self::new(ErrorKind::UNAVAILABLE, "The write queue is full, try again."),
+            StoreError::Unavailable(cause) => {
+                tracing::error!(cause, "the store is unavailable");
+                Self::new(ErrorKind::UNAVAILABLE, "Nothing can be stored right now, try again.")
+            }
+            StoreError::Corrupt(cause) => Self::new(ErrorKind::INTERNAL, cause),
+        }
+    }
+}
+
+impl From<AuthenticationRefusal> for ApiError {
+    fn from(refusal: AuthenticationRefusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            AuthenticationRefusal::Json(_) | AuthenticationRefusal::Field(_) => {
+                Self::new(ErrorKind::INVALID_INPUT, detail)
+            }
+            AuthenticationRefusal::HourTooFar { .. } => Self::new(ErrorKind::UNAUTHENTICATED, detail),
+            AuthenticationRefusal::Denied => ErrorKind::UNAUTHENTICATED.into(),
+            AuthenticationRefusal::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<TokenRefusal> for ApiError {
+    fn from(refusal: TokenRefusal) -> Self {
+        match refusal {
+            TokenRefusal::Invalid => ErrorKind::INVALID_TOKEN.into(),
+            TokenRefusal::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReportRefusal> for ApiError {
+    fn from(refusal: ReportRefusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            ReportRefusal::Json(_) | ReportRefusal::Shape(_) | ReportRefusal::Model(_) => {
+                Self::new(ErrorKind::INVALID_INPUT, detail)
+            }
+            ReportRefusal::TooManyChildren(_) => Self::new(ErrorKind::TOO_MANY_CHILDREN, detail),
+            ReportRefusal::ForeignChild(_) => Self::new(ErrorKind::FOREIGN_CHILD, detail),
+            ReportRefusal::Store(error) => error.into(),
+        }
+    }
+}

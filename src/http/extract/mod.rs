@@ -1,0 +1,7 @@
+//! Extractors: what a handler needs before it runs, in the order its arguments name.
+
+pub mod body;
+pub mod device;
+pub mod fields;
+pub mod principal;
+pub mod query;

@@ -1,0 +1,91 @@
+//! Who calls the management API, and what the caller may do. A handler names [`Reader`] or [`Writer`]: forgetting
+//! authentication shows in its signature.
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+
+use super::device::request_id;
+use crate::auth::access_key::{self, Role};
+use crate::domain::ids::RequestId;
+use crate::http::error::{ApiError, ErrorKind};
+use crate::http::management::ManagementState;
+
+/// The header that carries `<access_key>:<secret_key>`.
+const AUTH_TOKEN: &str = "x-auth-token";
+
+/// An authenticated caller.
+#[derive(Clone, Debug)]
+pub struct Principal {
+    /// The access key that was used.
+    pub access_key: String,
+    /// What it may do.
+    pub role: Role,
+}
+
+/// A caller who may read.
+pub struct Reader;
+
+/// A caller who may write, and the id of the request.
+pub struct Writer {
+    /// The request's id.
+    pub request_id: RequestId,
+}
+
+impl FromRequestParts<ManagementState> for Reader {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ManagementState) -> Result<Self, ApiError> {
+        authorised(parts, state).await.map(|_| Self)
+    }
+}
+
+impl FromRequestParts<ManagementState> for Writer {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ManagementState) -> Result<Self, ApiError> {
+        let principal = authorised(parts, state).await?;
+        if principal.role != Role::Admin {
+            return Err(ApiError::new(ErrorKind::NO_PERMISSION, "This key is a reader's."));
+        }
+        Ok(Self { request_id: request_id(parts)? })
+    }
+}
+
+async fn authorised(parts: &mut Parts, state: &ManagementState) -> Result<Principal, ApiError> {
+    let principal = authenticate(parts, state).await?;
+    let params = RawPathParams::from_request_parts(parts, state)
+        .await
+        .map_err(|_| ApiError::new(ErrorKind::INVALID_INPUT, "The path is not UTF-8."))?;
+    let project = params.iter().find(|(name, _)| *name == "project_id").map(|(_, value)| value);
+    if project != Some(state.project_id.as_str()) {
+        return Err(ApiError::new(ErrorKind::FOREIGN_PROJECT, "The project id in the path is not this instance's."));
+    }
+    Ok(principal)
+}
+
+async fn authenticate(parts: &Parts, state: &ManagementState) -> Result<Principal, ApiError> {
+    // The program's own first steps come in beside the socket, already known.
+    if let Some(principal) = parts.extensions.get::<Principal>() {
+        return Ok(principal.clone());
+    }
+    if parts.headers.contains_key(AUTHORIZATION) {
+        let detail = "Signed requests are not taken by this version; send X-Auth-Token: <access_key>:<secret_key>.";
+        return Err(ApiError::new(ErrorKind::UNAUTHENTICATED, detail));
+    }
+    let Some(header) = parts.headers.get(AUTH_TOKEN) else {
+        let detail = "Send X-Auth-Token: <access_key>:<secret_key>.";
+        return Err(ApiError::new(ErrorKind::UNAUTHENTICATED, detail));
+    };
+    let pair = header.to_str().ok().and_then(access_key::split_token);
+    let (sent_key, sent_secret) = pair.ok_or(ErrorKind::INVALID_TOKEN)?;
+    let Some(key) = state.stores.settings.key(sent_key).await? else {
+        tracing::info!("a management call names an unknown access key");
+        return Err(ErrorKind::INVALID_TOKEN.into());
+    };
+    if !access_key::same(key.secret.expose(), sent_secret) || key.disabled {
+        tracing::info!(access_key = sent_key, disabled = key.disabled, "a management call was refused");
+        return Err(ErrorKind::INVALID_TOKEN.into());
+    }
+    Ok(Principal { access_key: key.access_key, role: key.role })
+}

@@ -1,0 +1,26 @@
+//! `DELETE …/devices/{device_id}`.
+
+use axum::extract::State;
+use bytes::Bytes;
+use http::StatusCode;
+
+use super::DevicePath;
+use crate::http::error::{ApiError, ErrorKind};
+use crate::http::extract::principal::Writer;
+use crate::http::management::ManagementState;
+use crate::storage::{Change, DeviceDeletion};
+
+/// Deletes a device that has no children; its tokens die with it.
+pub async fn handle(
+    State(state): State<ManagementState>,
+    writer: Writer,
+    path: DevicePath,
+) -> Result<StatusCode, ApiError> {
+    let device = path.load(&state).await?;
+    let change = Change { at: state.clock.now(), request_id: writer.request_id, payload: Bytes::new() };
+    match state.stores.registry.delete_device(device.key, change).await? {
+        DeviceDeletion::Deleted => Ok(StatusCode::NO_CONTENT),
+        DeviceDeletion::NotFound => Err(ErrorKind::NO_DEVICE.into()),
+        DeviceDeletion::HasChildren => Err(ErrorKind::DEVICE_HAS_CHILDREN.into()),
+    }
+}

@@ -1,0 +1,49 @@
+//! `POST …/devices/{device_id}/freeze` and `/unfreeze`.
+
+use axum::extract::State;
+use http::StatusCode;
+
+use super::{DevicePath, DeviceView};
+use crate::http::error::{ApiError, ErrorKind};
+use crate::http::extract::principal::Writer;
+use crate::http::management::{ManagementState, change};
+use crate::storage::{Device, FreezeOutcome};
+
+/// Freezes a direct device: its tokens die at once, and it gets no new one.
+pub async fn freeze(
+    State(state): State<ManagementState>,
+    writer: Writer,
+    path: DevicePath,
+) -> Result<StatusCode, ApiError> {
+    let device = path.load(&state).await?;
+    if device.gateway.is_some() {
+        return Err(ErrorKind::FREEZE_CHILD.into());
+    }
+    set(&state, writer, device, true, ErrorKind::ALREADY_FROZEN).await
+}
+
+/// Lets a frozen device authenticate again.
+pub async fn unfreeze(
+    State(state): State<ManagementState>,
+    writer: Writer,
+    path: DevicePath,
+) -> Result<StatusCode, ApiError> {
+    let device = path.load(&state).await?;
+    set(&state, writer, device, false, ErrorKind::NOT_FROZEN).await
+}
+
+async fn set(
+    state: &ManagementState,
+    writer: Writer,
+    device: Device,
+    frozen: bool,
+    already: ErrorKind,
+) -> Result<StatusCode, ApiError> {
+    let after = Device { frozen, ..device };
+    let change = change(state, writer, &DeviceView::event(state, &after).await?)?;
+    match state.stores.registry.set_frozen(after.key, frozen, change).await? {
+        FreezeOutcome::Done => Ok(StatusCode::NO_CONTENT),
+        FreezeOutcome::NotFound => Err(ErrorKind::NO_DEVICE.into()),
+        FreezeOutcome::AlreadySo => Err(already.into()),
+    }
+}

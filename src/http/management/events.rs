@@ -1,0 +1,50 @@
+//! `GET …/devices/{device_id}/events`: what a device sent, newest first (routing.md §6).
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header::CONTENT_TYPE;
+
+use super::ManagementState;
+use super::devices::DevicePath;
+use crate::domain::event::EventKind;
+use crate::domain::ids::Position;
+use crate::http::error::{ApiError, ErrorKind};
+use crate::http::extract::principal::Reader;
+use crate::http::extract::query::Parameters;
+use crate::storage::EventFilter;
+
+/// A page of envelopes: `{events: [envelope], page: {count, marker}}`, `count` being this page's.
+pub async fn handle(
+    State(state): State<ManagementState>,
+    _: Reader,
+    path: DevicePath,
+    query: Parameters,
+) -> Result<Response, ApiError> {
+    let device = path.load(&state).await?;
+    let page = query.page()?;
+    let (from, to) = query.time_range()?;
+    let filter = EventFilter { device: Some(device.key), kinds: kinds(&query)?, from, to };
+    let wanted = page.offset + page.limit;
+    let found = state.history.events(&filter, Position(page.before), wanted).await?;
+    let shown = found.get(page.offset as usize..).unwrap_or_default();
+    let marker = shown.last().map(|(position, _)| position.marker());
+    // Envelopes are text already: what a device wrote as 21.50 stays 21.50.
+    let envelopes: Vec<&str> = shown.iter().map(|(_, envelope)| envelope.as_str()).collect();
+    let body = format!(
+        r#"{{"events":[{}],"page":{}}}"#,
+        envelopes.join(","),
+        serde_json::json!({"count": shown.len(), "marker": marker}),
+    );
+    Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
+}
+
+fn kinds(query: &Parameters) -> Result<Vec<EventKind>, ApiError> {
+    let Some(text) = query.text("kind") else { return Ok(Vec::new()) };
+    let kinds = match text.as_str() {
+        "property" => vec![EventKind::PropertyReport],
+        "message" => vec![EventKind::MessageReport],
+        "device" => vec![EventKind::DeviceCreated, EventKind::DeviceUpdated, EventKind::DeviceDeleted],
+        _ => return Err(ApiError::new(ErrorKind::INVALID_INPUT, "kind: must be property, message or device")),
+    };
+    Ok(kinds)
+}

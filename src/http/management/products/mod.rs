@@ -1,0 +1,101 @@
+//! Products (management-api.md §4): create, list, show, delete.
+
+pub mod create;
+pub mod delete;
+pub mod list;
+pub mod show;
+
+use axum::extract::{FromRequestParts, Path};
+use http::request::Parts;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::ManagementState;
+use crate::domain::event_time;
+use crate::domain::ids::{AppId, ProductId};
+use crate::http::error::{ApiError, ErrorKind};
+use crate::http::extract::query::Parameters;
+use crate::storage::{Product, StoreError};
+
+/// A product as the API shows it; lists leave `service_capabilities` out.
+#[derive(Serialize)]
+pub(super) struct ProductView {
+    app_id: String,
+    app_name: String,
+    product_id: String,
+    name: String,
+    device_type: String,
+    protocol_type: String,
+    data_format: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    manufacturer_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    industry: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_capabilities: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    validation_mode: Option<String>,
+    require_sign_type_1: bool,
+    create_time: String,
+}
+
+impl ProductView {
+    /// Without the model.
+    pub(super) fn summary(product: &Product) -> Self {
+        let attributes = product.attributes.clone();
+        Self {
+            app_id: product.app.app_id.to_string(),
+            app_name: product.app.name.clone(),
+            product_id: product.product_id.to_string(),
+            name: attributes.name,
+            device_type: attributes.device_type,
+            protocol_type: attributes.protocol_type,
+            data_format: attributes.data_format,
+            manufacturer_name: attributes.manufacturer_name,
+            industry: attributes.industry,
+            description: attributes.description,
+            service_capabilities: None,
+            validation_mode: attributes.validation_mode,
+            require_sign_type_1: attributes.require_sign_type_1,
+            create_time: event_time::compact(product.created),
+        }
+    }
+
+    /// With the model.
+    pub(super) fn whole(product: &Product) -> Result<Self, StoreError> {
+        let model = RawValue::from_string(product.attributes.service_capabilities.clone())
+            .map_err(|error| StoreError::Corrupt(format!("a product's model: {error}")))?;
+        Ok(Self { service_capabilities: Some(model), ..Self::summary(product) })
+    }
+}
+
+/// The product that a path names.
+pub struct ProductPath {
+    product_id: String,
+    app_id: Option<String>,
+}
+
+impl FromRequestParts<ManagementState> for ProductPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ManagementState) -> Result<Self, ApiError> {
+        let Path((_, product_id)) = Path::<(String, String)>::from_request_parts(parts, state)
+            .await
+            .map_err(|error| ApiError::new(ErrorKind::INVALID_INPUT, error.body_text()))?;
+        let query = Parameters::from_request_parts(parts, state).await?;
+        Ok(Self { product_id, app_id: query.text("app_id") })
+    }
+}
+
+impl ProductPath {
+    /// Loads it: of the given space, else the default one's, else the earliest made.
+    pub async fn load(&self, state: &ManagementState) -> Result<Product, ApiError> {
+        let app = self.app_id.as_deref().map(AppId::parse).transpose();
+        let app = app.map_err(|error| ApiError::new(ErrorKind::INVALID_INPUT, format!("app_id: {error}")))?;
+        let missing = || ApiError::new(ErrorKind::NO_PRODUCT, format!("product_id: {}", self.product_id));
+        let product_id = ProductId::parse(&self.product_id).map_err(|_| missing())?;
+        state.stores.registry.product(&product_id, app.as_ref()).await?.ok_or_else(missing)
+    }
+}
