@@ -1,1 +1,254 @@
-//! To come.
+//! The composition root: from a configuration to a running instance. The one place that names concrete backends.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use rustls::ServerConfig;
+
+use crate::auth::access_token::TokenKey;
+use crate::auth::secret_box::{MasterKey, SecretBox};
+use crate::config::Config;
+use crate::domain::clock::{Clock, SystemClock};
+use crate::history::{History, Indexer, Retention, RetentionSettings};
+use crate::http::Readiness;
+use crate::http::device::{self, DeviceState};
+use crate::http::management::{self, ManagementState};
+use crate::ingest::{Ingest, IngestSettings};
+use crate::lifecycle::{self, Lifecycle};
+use crate::server::{ConnectionSlots, Listener, ServerLimits};
+use crate::storage::writer::WriterLimits;
+use crate::storage::{Stores, sqlite};
+use crate::tls;
+
+/// Why an instance does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No certificate is configured.
+    #[error(
+        "no TLS certificate is configured: set tls.certificate and tls.private_key (PEM files; FIELDGATE__TLS__CERTIFICATE and \
+         FIELDGATE__TLS__PRIVATE_KEY in the environment), or try `fieldgate quickstart`, which makes its own"
+    )]
+    NoCertificate,
+    /// A certificate, key or CA is not usable.
+    #[error(transparent)]
+    Tls(#[from] tls::TlsError),
+    /// The master key cannot be read or made.
+    #[error("the master key {path}: {cause}")]
+    MasterKey {
+        /// Where it should be.
+        path: String,
+        /// What is wrong.
+        cause: String,
+    },
+    /// The database does not open.
+    #[error(transparent)]
+    Storage(#[from] sqlite::OpenError),
+    /// The store failed at the start.
+    #[error("the store failed: {0}")]
+    Store(#[from] crate::storage::StoreError),
+    /// An address cannot be bound.
+    #[error("cannot listen on {address} ({role}): {cause}")]
+    Bind {
+        /// `device` or `management`.
+        role: &'static str,
+        /// The address.
+        address: std::net::SocketAddr,
+        /// The system's word.
+        cause: std::io::Error,
+    },
+    /// Signals cannot be heard.
+    #[error("cannot hear signals: {0}")]
+    Signals(std::io::Error),
+}
+
+/// An instance, built and not yet running.
+pub struct App {
+    config: Config,
+    lifecycle: Lifecycle,
+    stores: Stores,
+    readiness: Arc<Readiness>,
+    device: Router,
+    management: Router,
+    tls: Arc<ServerConfig>,
+    project_id: String,
+}
+
+/// Opens the configured database, making what is missing; used by the server and by commands beside it.
+pub async fn open_stores(config: &Config, lifecycle: &Lifecycle) -> Result<(Stores, MasterKey), StartError> {
+    let master = master_key(config)?;
+    let secret_box = Arc::new(SecretBox::new(&master));
+    let options = sqlite::SqliteOptions {
+        writer: WriterLimits {
+            queue_rows: config.storage.queue_rows,
+            queue_bytes: config.storage.queue_bytes,
+            batch_rows: config.storage.batch_rows,
+            batch_bytes: config.storage.batch_bytes,
+        },
+        read_connections: config.storage.read_connections,
+    };
+    let now = SystemClock.now();
+    let stores = sqlite::open(&config.storage.url, options, secret_box, lifecycle.tracker(), now).await?;
+    Ok((stores, master))
+}
+
+fn master_key(config: &Config) -> Result<MasterKey, StartError> {
+    let path = config.secrets.key_file.as_path();
+    let fault = |cause: String| StartError::MasterKey {
+        path: path.display().to_string(),
+        cause,
+    };
+    if let Some(text) = &config.secrets.key {
+        return MasterKey::parse(text.expose()).map_err(|error| StartError::MasterKey {
+            path: "secrets.key".to_owned(),
+            cause: error.to_string(),
+        });
+    }
+    if path.exists() {
+        return MasterKey::read_file(path).map_err(|error| fault(error.to_string()));
+    }
+    // Beside an existing database a new key would only be the wrong one; the store then says so and how to mend it.
+    if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
+        std::fs::create_dir_all(folder).map_err(|error| fault(error.to_string()))?;
+    }
+    MasterKey::create_file(path).map_err(|error| fault(error.to_string()))
+}
+
+impl App {
+    /// Opens what the configuration names and puts the parts together.
+    pub async fn build(config: Config) -> Result<Self, StartError> {
+        if config.tls.certificate.is_empty() {
+            return Err(StartError::NoCertificate);
+        }
+        let pairs: Vec<_> = config
+            .tls
+            .certificate
+            .iter()
+            .cloned()
+            .zip(config.tls.private_key.iter().cloned())
+            .collect();
+        let tls = tls::server_config(&pairs, &config.tls.versions)?;
+        let lifecycle = Lifecycle::new();
+        let (stores, master) = open_stores(&config, &lifecycle).await?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let project_id = stores.settings.project_id().await?;
+        let settings = IngestSettings {
+            default_mode: config.ingest.validation_mode,
+            event_time_max_ahead_ms: config.ingest.event_time_max_ahead_seconds.saturating_mul(1000),
+            cached_devices: config.limits.cached_devices,
+        };
+        let ingest = Arc::new(Ingest::new(
+            stores.clone(),
+            TokenKey::new(&master),
+            clock.clone(),
+            settings,
+        ));
+        let readiness = Readiness::new(stores.log.clone());
+        let state = ManagementState {
+            stores: stores.clone(),
+            activity: ingest.activity().clone(),
+            history: History::new(&stores),
+            clock: clock.clone(),
+            project_id: project_id.clone(),
+            offline_after_ms: config.ingest.device_offline_after_hours.saturating_mul(3_600_000),
+        };
+        ingest.start_activity_writer(&lifecycle, lifecycle.token());
+        Ok(Self {
+            device: device::router(DeviceState { ingest }, clock),
+            management: management::router(state, readiness.clone()),
+            config,
+            lifecycle,
+            stores,
+            readiness,
+            tls,
+            project_id,
+        })
+    }
+
+    /// The management routes, for the program's own first steps.
+    pub fn management(&self) -> Router {
+        self.management.clone()
+    }
+
+    /// The instance's project id.
+    pub fn project_id(&self) -> &str {
+        &self.project_id
+    }
+
+    /// The stores.
+    pub const fn stores(&self) -> &Stores {
+        &self.stores
+    }
+
+    /// Listens and serves until a signal; then drains, flushes and returns. `ready` hears both addresses.
+    pub async fn run(
+        self,
+        ready: impl FnOnce(std::net::SocketAddr, std::net::SocketAddr),
+    ) -> Result<(), StartError> {
+        let signals = lifecycle::Signals::register().map_err(StartError::Signals)?;
+        let device = bind("device", self.config.device.listen)?;
+        let management = bind("management", self.config.management.listen)?;
+        let (device_address, management_address) = (device.local_addr(), management.local_addr());
+        self.start_followers();
+        let limits = Arc::new(server_limits(&self.config));
+        let slots = ConnectionSlots::new(self.config.server.max_connections);
+        for (name, listener, router) in [
+            ("device listener", device, self.device),
+            ("management listener", management, self.management),
+        ] {
+            let (tls, limits, slots) = (self.tls.clone(), limits.clone(), slots.clone());
+            let stop = self.lifecycle.token();
+            self.lifecycle
+                .spawn(name, listener.run(tls, router, limits, slots, stop));
+        }
+        ready(device_address, management_address);
+        tokio::select! {
+            signal = signals.wait() => tracing::info!(signal, "stopping"),
+            () = self.lifecycle.token().cancelled_owned() => tracing::error!("a task failed, stopping"),
+        }
+        self.readiness.stop();
+        self.lifecycle.shutdown();
+        self.stores.log.close().await;
+        let grace = Duration::from_secs(self.config.server.shutdown_grace_seconds);
+        if !self.lifecycle.drain(grace + Duration::from_secs(1)).await {
+            tracing::warn!("some tasks did not end within the grace");
+        }
+        tracing::info!("stopped");
+        Ok(())
+    }
+
+    fn start_followers(&self) {
+        let history = History::new(&self.stores);
+        let interval = Duration::from_millis(self.config.storage.follower_interval_ms);
+        let stop = self.lifecycle.token();
+        self.lifecycle
+            .spawn("history index", Indexer::new(history, interval).run(stop));
+        let settings = RetentionSettings {
+            days: self.config.retention.days,
+            bytes: self.config.retention.bytes,
+            step_rows: self.config.retention.step_rows,
+            interval: Duration::from_secs(self.config.retention.interval_seconds),
+        };
+        let retention = Retention::new(self.stores.clone(), Arc::new(SystemClock), settings);
+        self.lifecycle
+            .spawn("retention", retention.run(self.lifecycle.token()));
+    }
+}
+
+fn bind(role: &'static str, address: std::net::SocketAddr) -> Result<Listener, StartError> {
+    Listener::bind(address).map_err(|cause| StartError::Bind { role, address, cause })
+}
+
+fn server_limits(config: &Config) -> ServerLimits {
+    let server = &config.server;
+    ServerLimits {
+        handshake: Duration::from_secs(server.handshake_timeout_seconds),
+        headers: Duration::from_secs(server.header_timeout_seconds),
+        idle: Duration::from_secs(server.idle_timeout_seconds),
+        body_grace: Duration::from_secs(server.body_grace_seconds),
+        body_min_bytes_per_second: server.body_min_bytes_per_second,
+        max_header_bytes: server.max_header_bytes,
+        shutdown_grace: Duration::from_secs(server.shutdown_grace_seconds),
+    }
+}

@@ -1,1 +1,7 @@
-//! To come.
+//! Pure authentication: passwords, tokens, keys and sealed secrets. No I/O but the master key's file.
+
+pub mod access_key;
+pub mod access_token;
+pub mod device_password;
+pub mod secret;
+pub mod secret_box;

@@ -1,1 +1,129 @@
-//! To come.
+//! The command line: one file per subcommand. Standard output carries what a person or script reads; logs and errors
+//! go to standard error.
+
+mod certs;
+mod check_config;
+mod keys;
+mod migrate;
+mod quickstart;
+mod serve;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{self, Config, ConfigError};
+
+/// The platform side of IoTDA's HTTPS device access.
+#[derive(Parser)]
+#[command(name = "fieldgate", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run, with your own certificate and configuration
+    Serve(ConfigArgs),
+    /// Run on 127.0.0.1 with an embedded database, a development CA, a demo product and ready-to-paste commands
+    Quickstart(quickstart::QuickstartArgs),
+    /// Manage the access keys of the management API
+    Keys(keys::KeysArgs),
+    /// Check the configuration and print it as it takes effect, secrets hidden
+    CheckConfig(ConfigArgs),
+    /// Bring the database to this version's schema and exit
+    Migrate(ConfigArgs),
+    /// Show certificates
+    Certs(certs::CertsArgs),
+}
+
+/// Where the configuration is.
+#[derive(Args, Clone, Debug)]
+struct ConfigArgs {
+    /// The configuration file; without one, defaults and the environment (`FIELDGATE__SECTION__KEY`)
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Where the configuration or quickstart's data folder is.
+#[derive(Args, Clone, Debug)]
+struct PlaceArgs {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", conflicts_with = "data_dir")]
+    config: Option<PathBuf>,
+    /// The data folder of `quickstart`
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+/// What a subcommand answers; the text is for the person at the terminal.
+type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+/// Parses the command line, runs what it says, answers the exit code.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command {
+        Command::Serve(args) => serve::run(&args),
+        Command::Quickstart(args) => quickstart::run(&args),
+        Command::Keys(args) => keys::run(&args),
+        Command::CheckConfig(args) => check_config::run(&args),
+        Command::Migrate(args) => migrate::run(&args),
+        Command::Certs(args) => certs::run(&args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("fieldgate: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl ConfigArgs {
+    fn load(&self) -> Result<Config, ConfigError> {
+        config::load(self.config.as_deref(), config::environment())
+    }
+}
+
+impl PlaceArgs {
+    /// The configuration file's, or quickstart's in its folder.
+    fn load(&self) -> Result<Config, ConfigError> {
+        match &self.data_dir {
+            Some(folder) => quickstart::config(folder),
+            None => config::load(self.config.as_deref(), config::environment()),
+        }
+    }
+}
+
+/// A runtime with the configured number of threads; 0 is one per core.
+fn runtime(config: &Config) -> std::io::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if config.server.worker_threads > 0 {
+        builder.worker_threads(config.server.worker_threads);
+    }
+    builder.enable_all().build()
+}
+
+/// Writes to standard output; a reader that went away is no error.
+fn print(text: &str) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes());
+    let _ = out.flush();
+}
+
+/// The two lines that tell where the listeners are, whatever port was asked for.
+fn print_listening(device: std::net::SocketAddr, management: std::net::SocketAddr) {
+    print(&format!(
+        "listening role=device address={device}\nlistening role=management address={management}\n"
+    ));
+}
+
+fn shown(path: &Path) -> String {
+    std::fs::canonicalize(path)
+        .unwrap_or_else(|_| path.to_owned())
+        .display()
+        .to_string()
+}

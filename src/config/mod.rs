@@ -1,1 +1,11 @@
-//! To come.
+//! Configuration: defaults ← file ← environment. Every key is in `config/fieldgate.toml`; the only part that reads the
+//! environment. Paths are relative to the working directory.
+
+mod load;
+mod sections;
+
+pub use load::{ConfigError, environment, load, load_over, render};
+pub use sections::{
+    Config, DeviceConfig, IngestConfig, LimitsConfig, LogConfig, LogFormat, ManagementConfig,
+    RetentionConfig, SecretsConfig, ServerConfig, StorageConfig, TlsConfig, TlsVersion,
+};

@@ -49,7 +49,12 @@ fn push_header(out: &mut String, device: &DeviceDescription) {
         ("gateway_id", &device.gateway_id),
     ];
     for (index, (name, value)) in members.into_iter().enumerate() {
-        let _ = write!(out, r#"{}"{name}":{}"#, if index == 0 { '{' } else { ',' }, json_string(value));
+        let _ = write!(
+            out,
+            r#"{}"{name}":{}"#,
+            if index == 0 { '{' } else { ',' },
+            json_string(value)
+        );
     }
     if let Some(tags) = &device.tags {
         let _ = write!(out, r#","tags":{tags}"#);
@@ -64,13 +69,20 @@ fn push_body(out: &mut String, stored: &StoredEvent, device: Option<&DeviceDescr
         out.push_str(&String::from_utf8_lossy(payload));
         return;
     }
-    let topic = format!("$oc/devices/{}/sys/messages/up", device.map_or("", |device| &device.device_id));
+    let topic = format!(
+        "$oc/devices/{}/sys/messages/up",
+        device.map_or("", |device| &device.device_id)
+    );
     let _ = write!(out, r#"{{"topic":{},"content":"#, json_string(&topic));
     match (json_scan::scan(payload), std::str::from_utf8(payload)) {
         (Ok(json), _) => out.push_str(json.trim()),
         (Err(_), Ok(text)) => out.push_str(&json_string(text)),
         (Err(_), Err(_)) => {
-            let _ = write!(out, r#""{}","content_encoding":"base64""#, STANDARD.encode(payload));
+            let _ = write!(
+                out,
+                r#""{}","content_encoding":"base64""#,
+                STANDARD.encode(payload)
+            );
         }
     }
     out.push('}');
@@ -132,9 +144,15 @@ mod tests {
 
     #[test]
     fn a_message_stands_as_json_text_or_base64() {
-        assert_eq!(content(br#" {"a":1.50} "#), r#""content":{"a":1.50"#.to_owned() + "");
+        assert_eq!(
+            content(br#" {"a":1.50} "#),
+            r#""content":{"a":1.50"#.to_owned() + ""
+        );
         assert_eq!(content(b"hello \"you\""), r#""content":"hello \"you\"""#);
-        assert_eq!(content(b"\xff\x00"), r#""content":"/wA=","content_encoding":"base64""#);
+        assert_eq!(
+            content(b"\xff\x00"),
+            r#""content":"/wA=","content_encoding":"base64""#
+        );
     }
 
     #[test]

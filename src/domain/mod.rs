@@ -10,4 +10,5 @@ pub mod ids;
 pub mod json_scan;
 pub mod model;
 pub mod report;
+pub mod text_class;
 pub mod validation;

@@ -40,7 +40,9 @@ impl Indexer {
     async fn catch_up(&self, stop: &CancellationToken) -> Result<()> {
         let mut cursor = self.history.followers.cursor(CURSOR).await?;
         while !stop.is_cancelled() {
-            let Some(next) = self.step(cursor).await? else { return Ok(()) };
+            let Some(next) = self.step(cursor).await? else {
+                return Ok(());
+            };
             cursor = next;
         }
         Ok(())
@@ -48,7 +50,9 @@ impl Indexer {
 
     async fn step(&self, cursor: Position) -> Result<Option<Position>> {
         let events = self.history.log.read(cursor, STEP).await?;
-        let Some(last) = events.last() else { return Ok(None) };
+        let Some(last) = events.last() else {
+            return Ok(None);
+        };
         let up_to = last.position;
         let entries: Vec<_> = events
             .iter()

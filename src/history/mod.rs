@@ -26,11 +26,19 @@ pub struct History {
 impl History {
     /// Over these stores.
     pub fn new(stores: &Stores) -> Self {
-        Self { log: stores.log.clone(), followers: stores.followers.clone() }
+        Self {
+            log: stores.log.clone(),
+            followers: stores.followers.clone(),
+        }
     }
 
     /// Up to `limit` events that match, below `before`, newest first, each as its envelope.
-    pub async fn events(&self, filter: &EventFilter, before: Position, limit: u32) -> Result<Vec<(Position, String)>> {
+    pub async fn events(
+        &self,
+        filter: &EventFilter,
+        before: Position,
+        limit: u32,
+    ) -> Result<Vec<(Position, String)>> {
         // The cursor is read first: what is indexed meanwhile is then seen in the tail, never in neither.
         let cursor = self.followers.cursor(CURSOR).await?;
         let mut found = self.log.scan_back(filter, cursor, before, limit).await?;
@@ -44,15 +52,21 @@ impl History {
     }
 
     async fn envelopes(&self, events: &[StoredEvent]) -> Result<Vec<(Position, String)>> {
-        let mut versions: Vec<_> =
-            events.iter().filter_map(|stored| stored.event.device).map(|(_, version)| version).collect();
+        let mut versions: Vec<_> = events
+            .iter()
+            .filter_map(|stored| stored.event.device)
+            .map(|(_, version)| version)
+            .collect();
         versions.sort_unstable();
         versions.dedup();
         let descriptions = self.log.describe(&versions).await?;
         Ok(events
             .iter()
             .map(|stored| {
-                let description = stored.event.device.and_then(|(_, version)| descriptions.get(&version));
+                let description = stored
+                    .event
+                    .device
+                    .and_then(|(_, version)| descriptions.get(&version));
                 (stored.position, envelope::render(stored, description))
             })
             .collect())

@@ -31,7 +31,11 @@ pub struct Retention {
 impl Retention {
     /// Over these stores.
     pub const fn new(stores: Stores, clock: Arc<dyn Clock>, settings: RetentionSettings) -> Self {
-        Self { stores, clock, settings }
+        Self {
+            stores,
+            clock,
+            settings,
+        }
     }
 
     /// Runs until told to stop.
@@ -69,7 +73,12 @@ impl Retention {
         if removed > 0 {
             let first = self.stores.log.bounds().await?.first;
             while !stop.is_cancelled()
-                && self.stores.followers.forget_below(first, self.settings.step_rows).await? > 0
+                && self
+                    .stores
+                    .followers
+                    .forget_below(first, self.settings.step_rows)
+                    .await?
+                    > 0
             {}
         }
         Ok(removed)

@@ -106,20 +106,32 @@ pub struct LoggedError(pub &'static str, pub String);
 impl ApiError {
     /// A row of the table and what exactly was wrong.
     pub fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), allow: None }
+        Self {
+            kind,
+            detail: detail.into(),
+            allow: None,
+        }
     }
 
     /// 405, naming the methods that the path takes.
     pub fn method_not_allowed(allow: &'static str) -> Self {
         let detail = format!("this path takes {allow} alone");
-        Self { kind: ErrorKind::NO_METHOD, detail, allow: Some(allow) }
+        Self {
+            kind: ErrorKind::NO_METHOD,
+            detail,
+            allow: Some(allow),
+        }
     }
 
     fn body(&self) -> String {
         let ErrorKind(status, code, text) = self.kind;
         // What went wrong inside is for the log alone.
         let hidden = status == StatusCode::INTERNAL_SERVER_ERROR;
-        let message = if hidden || self.detail.is_empty() { text.to_owned() } else { format!("{text} {}", self.detail) };
+        let message = if hidden || self.detail.is_empty() {
+            text.to_owned()
+        } else {
+            format!("{text} {}", self.detail)
+        };
         serde_json::json!({"error_code": code, "error_msg": message}).to_string()
     }
 }
@@ -156,7 +168,10 @@ impl From<StoreError> for ApiError {
             StoreError::Busy => Self::new(ErrorKind::UNAVAILABLE, "The write queue is full, try again."),
             StoreError::Unavailable(cause) => {
                 tracing::error!(cause, "the store is unavailable");
-                Self::new(ErrorKind::UNAVAILABLE, "Nothing can be stored right now, try again.")
+                Self::new(
+                    ErrorKind::UNAVAILABLE,
+                    "Nothing can be stored right now, try again.",
+                )
             }
             StoreError::Corrupt(cause) => Self::new(ErrorKind::INTERNAL, cause),
         }

@@ -20,7 +20,10 @@ pub struct Readiness {
 impl Readiness {
     /// Over the log that reports go to.
     pub fn new(log: Arc<dyn EventLog>) -> Arc<Self> {
-        Arc::new(Self { log, stopping: AtomicBool::new(false) })
+        Arc::new(Self {
+            log,
+            stopping: AtomicBool::new(false),
+        })
     }
 
     /// From now on not ready: the instance is stopping.
@@ -39,16 +42,20 @@ impl Readiness {
 /// The two routes; open to all.
 pub(super) fn routes<S: Clone + Send + Sync + 'static>(readiness: Arc<Readiness>) -> Router<S> {
     Router::new()
-        .route("/healthz", get(async || Json(serde_json::json!({"status": "ok"}))))
+        .route(
+            "/healthz",
+            get(async || Json(serde_json::json!({"status": "ok"}))),
+        )
         .route("/readyz", get(readyz).with_state(readiness))
 }
 
 async fn readyz(State(readiness): State<Arc<Readiness>>) -> Response {
     match readiness.reason_against().await {
         None => Json(serde_json::json!({"status": "ready"})).into_response(),
-        Some(reason) => {
-            (StatusCode::SERVICE_UNAVAILABLE, Json(serde_json::json!({"status": "not ready", "reason": reason})))
-                .into_response()
-        }
+        Some(reason) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            Json(serde_json::json!({"status": "not ready", "reason": reason})),
+        )
+            .into_response(),
     }
 }

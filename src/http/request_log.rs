@@ -15,7 +15,11 @@ use crate::domain::ids::RequestId;
 use crate::server::PeerAddress;
 
 /// Middleware around every route: the request's id goes into its extensions and into `X-Request-Id`.
-pub async fn with_request_id(State(clock): State<Arc<dyn Clock>>, mut request: Request, next: Next) -> Response {
+pub async fn with_request_id(
+    State(clock): State<Arc<dyn Clock>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let started = Instant::now();
     let request_id = RequestId::new(clock.now(), random_bytes().unwrap_or_default());
     request.extensions_mut().insert(request_id.clone());
@@ -50,7 +54,14 @@ struct Line<'a> {
 
 impl Line<'_> {
     fn write(&self, error: Option<&LoggedError>) {
-        let Self { request_id, method, path, peer, status, micros } = self;
+        let Self {
+            request_id,
+            method,
+            path,
+            peer,
+            status,
+            micros,
+        } = self;
         let peer = peer.map(tracing::field::display);
         let (code, detail) = error.map_or((None, None), |error| (Some(error.0), Some(error.1.as_str())));
         if *status >= 500 {

@@ -43,7 +43,9 @@ impl DeviceTraffic {
         Self {
             device,
             state: Mutex::new(TrafficState {
-                instants: stored.map_or_else(TokenInstants::default, |row| TokenInstants::decode(&row.token_instants)),
+                instants: stored.map_or_else(TokenInstants::default, |row| {
+                    TokenInstants::decode(&row.token_instants)
+                }),
                 last_seen,
                 written_last_seen: last_seen,
                 waiting: false,
@@ -71,7 +73,10 @@ pub struct ActivityBook {
 impl ActivityBook {
     /// Over the store that keeps activity.
     pub fn new(store: Arc<dyn FollowerStore>) -> Self {
-        Self { store, waiting: Mutex::default() }
+        Self {
+            store,
+            waiting: Mutex::default(),
+        }
     }
 
     /// A device's traffic: what waits to be written, else what the store has.
@@ -127,8 +132,13 @@ impl ActivityBook {
 
     /// When devices were last seen, whether written or not; devices never seen are left out.
     pub async fn last_seen(&self, devices: &[DeviceKey]) -> Result<HashMap<DeviceKey, Timestamp>> {
-        let mut seen: HashMap<_, _> =
-            self.store.activity(devices).await?.into_iter().map(|(key, row)| (key, row.last_seen)).collect();
+        let mut seen: HashMap<_, _> = self
+            .store
+            .activity(devices)
+            .await?
+            .into_iter()
+            .map(|(key, row)| (key, row.last_seen))
+            .collect();
         let waiting: Vec<_> = {
             let map = lock(&self.waiting);
             devices.iter().filter_map(|key| map.get(key).cloned()).collect()

@@ -102,9 +102,18 @@ impl AuthenticationRequest {
             .ok_or_else(|| field("timestamp", &"must be an hour in UTC, YYYYMMDDHH"))?;
         let password = text_field("password", body.password)?;
         if password.len() != 64 || !password.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(field("password", &"must be 64 hexadecimal digits (an HMAC-SHA256)"));
+            return Err(field(
+                "password",
+                &"must be 64 hexadecimal digits (an HMAC-SHA256)",
+            ));
         }
-        Ok(Self { device_id, sign_type, timestamp, hour, password })
+        Ok(Self {
+            device_id,
+            sign_type,
+            timestamp,
+            hour,
+            password,
+        })
     }
 }
 
@@ -127,7 +136,9 @@ impl Ingest {
         let now = self.clock.now();
         let platform_hour = now.0 - now.0.rem_euclid(HOUR_MS);
         if request.sign_type == 1 && (request.hour.0 - platform_hour).abs() > HOUR_MS {
-            return Err(AuthenticationRefusal::HourTooFar { platform_hour: event_time::auth_hour(now) });
+            return Err(AuthenticationRefusal::HourTooFar {
+                platform_hour: event_time::auth_hour(now),
+            });
         }
         let device = self.directory.device(request.device_id.as_str()).await?;
         match judge(device.as_deref(), &request) {
@@ -145,12 +156,18 @@ impl Ingest {
             issued,
             expires: now.plus_seconds(TOKEN_LIFE_SECONDS),
         };
-        Ok(IssuedToken { access_token: self.tokens.issue(&claims), expires_in: TOKEN_LIFE_SECONDS - 1 })
+        Ok(IssuedToken {
+            access_token: self.tokens.issue(&claims),
+            expires_in: TOKEN_LIFE_SECONDS - 1,
+        })
     }
 
     /// The device whose path this token opens.
     pub async fn check_token(&self, device_id: &str, token: &str) -> Result<Arc<KnownDevice>, TokenRefusal> {
-        let claims = self.tokens.read(token).map_err(|reason| refuse(device_id, &reason.to_string()))?;
+        let claims = self
+            .tokens
+            .read(token)
+            .map_err(|reason| refuse(device_id, &reason.to_string()))?;
         let now = self.clock.now();
         if now >= claims.expires {
             return Err(refuse(device_id, "expired"));
@@ -180,10 +197,14 @@ fn refuse(device_id: &str, reason: &str) -> TokenRefusal {
 fn judge(device: Option<&KnownDevice>, request: &AuthenticationRequest) -> Result<(), &'static str> {
     const NOBODY: &str = "00000000000000000000000000000000";
     let primary = device.map_or(NOBODY, |device| device.secret.expose());
-    let secondary = device.and_then(|device| device.secondary_secret.as_ref()).map(|secret| secret.expose());
+    let secondary = device
+        .and_then(|device| device.secondary_secret.as_ref())
+        .map(|secret| secret.expose());
     let first = device_password::verify(primary, &request.timestamp, &request.password);
     let second = device_password::verify(secondary.unwrap_or(NOBODY), &request.timestamp, &request.password);
-    let Some(device) = device else { return Err("unknown device") };
+    let Some(device) = device else {
+        return Err("unknown device");
+    };
     if !(first || (second && secondary.is_some())) {
         return Err("wrong password");
     }

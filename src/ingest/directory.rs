@@ -100,10 +100,16 @@ impl DeviceDirectory {
         if let Some(device) = self.devices.get(device_id) {
             return Ok(Some(device));
         }
-        let Ok(device_id) = DeviceId::parse(device_id) else { return Ok(None) };
+        let Ok(device_id) = DeviceId::parse(device_id) else {
+            return Ok(None);
+        };
         let seen = self.changes.load(Ordering::SeqCst);
-        let Some(device) = self.registry.device(&device_id).await? else { return Ok(None) };
-        let Some(product) = self.product(device.product).await? else { return Ok(None) };
+        let Some(device) = self.registry.device(&device_id).await? else {
+            return Ok(None);
+        };
+        let Some(product) = self.product(device.product).await? else {
+            return Ok(None);
+        };
         let traffic = self.activity.load(device.key).await?;
         let known = Arc::new(known_device(device, product, traffic));
         self.devices.insert(device_id.clone(), known.clone());
@@ -118,7 +124,9 @@ impl DeviceDirectory {
             return Ok(Some(product));
         }
         let seen = self.changes.load(Ordering::SeqCst);
-        let Some(product) = self.registry.product_by_key(key).await? else { return Ok(None) };
+        let Some(product) = self.registry.product_by_key(key).await? else {
+            return Ok(None);
+        };
         let known = Arc::new(known_product(&product, self.default_mode)?);
         self.products.insert(key.0, known.clone());
         if self.changes.load(Ordering::SeqCst) != seen {
@@ -153,5 +161,9 @@ fn known_product(product: &Product, default_mode: ValidationMode) -> Result<Know
             .parse()
             .map_err(|_| StoreError::Corrupt(format!("the validation mode of product {id}: {text}")))?,
     };
-    Ok(KnownProduct { model, mode, require_sign_type_1: product.attributes.require_sign_type_1 })
+    Ok(KnownProduct {
+        model,
+        mode,
+        require_sign_type_1: product.attributes.require_sign_type_1,
+    })
 }

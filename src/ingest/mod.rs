@@ -52,7 +52,14 @@ impl Ingest {
             settings.default_mode,
             settings.cached_devices,
         );
-        Self { directory, activity, stores, tokens, clock, settings }
+        Self {
+            directory,
+            activity,
+            stores,
+            tokens,
+            clock,
+            settings,
+        }
     }
 
     /// What is known of devices' traffic, newer than the store has it.

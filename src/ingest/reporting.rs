@@ -127,7 +127,9 @@ impl Ingest {
                 // One text for unknown and foreign: whether another device exists is not the gateway's to learn.
                 _ => {
                     let shown: String = child.device_id.chars().take(128).collect();
-                    return Err(ReportRefusal::ForeignChild(format!("devices[{index}].device_id: {shown}")));
+                    return Err(ReportRefusal::ForeignChild(format!(
+                        "devices[{index}].device_id: {shown}"
+                    )));
                 }
             }
         }
@@ -148,7 +150,11 @@ impl Ingest {
         if mode == ValidationMode::Reject && !faults.is_empty() {
             return Err(ReportRefusal::Model(named(place, &faults)));
         }
-        let left_out: &[Fault] = if mode == ValidationMode::Filter { &faults } else { &[] };
+        let left_out: &[Fault] = if mode == ValidationMode::Filter {
+            &faults
+        } else {
+            &[]
+        };
         let ahead = self.settings.event_time_max_ahead_ms;
         let (payload, notes) = validation::stamped_body(services, left_out, now, ahead);
         for note in notes.iter().chain(&texts(left_out)) {

@@ -17,7 +17,9 @@ use crate::auth::access_key::Role;
 use crate::auth::secret::Secret;
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{DeviceDescription, EventKind, NewEvent, StoredEvent};
-use crate::domain::ids::{AppId, DeviceId, DeviceKey, NodeId, Position, ProductId, ProductKey, RequestId, VersionKey};
+use crate::domain::ids::{
+    AppId, DeviceId, DeviceKey, NodeId, Position, ProductId, ProductKey, RequestId, VersionKey,
+};
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -335,7 +337,13 @@ pub trait Registry: Send + Sync {
     /// Freezes (raising the epoch) or unfreezes, with a `device/update` event.
     async fn set_frozen(&self, key: DeviceKey, frozen: bool, change: Change) -> Result<FreezeOutcome>;
     /// Sets a secret and raises the epoch, with a `device/update` event. False: no such device.
-    async fn reset_secret(&self, key: DeviceKey, slot: SecretSlot, secret: Secret, change: Change) -> Result<bool>;
+    async fn reset_secret(
+        &self,
+        key: DeviceKey,
+        slot: SecretSlot,
+        secret: Secret,
+        change: Change,
+    ) -> Result<bool>;
 
     /// Adds a listener for changes, on whichever node they happen.
     fn subscribe(&self, listener: RegistryListener);
@@ -385,7 +393,13 @@ pub trait EventLog: Send + Sync {
     async fn events(&self, positions: &[Position]) -> Result<Vec<StoredEvent>>;
     /// Up to `limit` matching events with `after < position < before`, newest first. Reads every row of the
     /// range, so the range is the short tail that no index has reached.
-    async fn scan_back(&self, filter: &EventFilter, after: Position, before: Position, limit: u32) -> Result<Vec<StoredEvent>>;
+    async fn scan_back(
+        &self,
+        filter: &EventFilter,
+        after: Position,
+        before: Position,
+        limit: u32,
+    ) -> Result<Vec<StoredEvent>>;
     /// What the log holds.
     async fn bounds(&self) -> Result<LogBounds>;
     /// Removes at most one step of old events; answers how many. Positions are never reused.

@@ -30,9 +30,10 @@ pub async fn handle(
 ) -> Result<Json<AuthenticationResponse>, ApiError> {
     let started = Instant::now();
     match state.ingest.authenticate(&body).await {
-        Ok(token) => {
-            Ok(Json(AuthenticationResponse { access_token: token.access_token, expires_in: token.expires_in }))
-        }
+        Ok(token) => Ok(Json(AuthenticationResponse {
+            access_token: token.access_token,
+            expires_in: token.expires_in,
+        })),
         Err(refusal) => {
             if matches!(refusal, AuthenticationRefusal::Denied) {
                 tokio::time::sleep_until(started + REFUSAL_DELAY).await;

@@ -29,8 +29,14 @@ pub struct DeviceState {
 pub fn router(state: DeviceState, clock: Arc<dyn Clock>) -> Router {
     Router::new()
         .route("/v5/device-auth", post(authenticate::handle))
-        .route("/v5/devices/{device_id}/sys/messages/up", post(report_message::handle))
-        .route("/v5/devices/{device_id}/sys/properties/report", post(report_properties::handle))
+        .route(
+            "/v5/devices/{device_id}/sys/messages/up",
+            post(report_message::handle),
+        )
+        .route(
+            "/v5/devices/{device_id}/sys/properties/report",
+            post(report_properties::handle),
+        )
         .route(
             "/v5/devices/{device_id}/sys/gateway/sub-devices/properties/report",
             post(report_children::handle),

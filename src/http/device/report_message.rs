@@ -14,6 +14,9 @@ pub async fn handle(
     caller: AuthenticatedDevice,
     CappedBody(body): CappedBody,
 ) -> Result<StatusCode, ApiError> {
-    state.ingest.report_message(&caller.device, body, caller.request_id).await?;
+    state
+        .ingest
+        .report_message(&caller.device, body, caller.request_id)
+        .await?;
     Ok(StatusCode::OK)
 }

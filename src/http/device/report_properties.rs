@@ -14,6 +14,9 @@ pub async fn handle(
     caller: AuthenticatedDevice,
     PlainBody(body): PlainBody,
 ) -> Result<StatusCode, ApiError> {
-    state.ingest.report_properties(&caller.device, &body, caller.request_id).await?;
+    state
+        .ingest
+        .report_properties(&caller.device, &body, caller.request_id)
+        .await?;
     Ok(StatusCode::OK)
 }

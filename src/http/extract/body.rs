@@ -49,13 +49,17 @@ impl<S: Send + Sync> FromRequest<S> for PlainBody {
                 return Err(ApiError::new(ErrorKind::INVALID_INPUT, detail));
             }
         }
-        CappedBody::from_request(request, state).await.map(|body| Self(body.0))
+        CappedBody::from_request(request, state)
+            .await
+            .map(|body| Self(body.0))
     }
 }
 
 fn announced_length(request: &Request) -> Result<Option<usize>, ApiError> {
     let header = request.headers().get(CONTENT_LENGTH);
-    let length = header.and_then(|value| value.to_str().ok()).and_then(|text| text.parse::<u64>().ok());
+    let length = header
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.parse::<u64>().ok());
     match length.map(usize::try_from) {
         None => Ok(None),
         Some(Ok(length)) if length <= MAX_BODY_BYTES => Ok(Some(length)),
@@ -67,6 +71,9 @@ fn unreadable(error: &axum::Error) -> ApiError {
     if is_too_slow(error) {
         ApiError::new(ErrorKind::TOO_SLOW, "The body came slower than the minimum rate.")
     } else {
-        ApiError::new(ErrorKind::INVALID_INPUT, "The body ended early or is not framed as HTTP says.")
+        ApiError::new(
+            ErrorKind::INVALID_INPUT,
+            "The body ended early or is not framed as HTTP says.",
+        )
     }
 }

@@ -31,10 +31,16 @@ impl FromRequestParts<DeviceState> for AuthenticatedDevice {
             .map_err(|_| ApiError::new(ErrorKind::NO_PATH, "the device id in the path is not UTF-8"))?;
         let mut tokens = parts.headers.get_all(ACCESS_TOKEN).iter();
         let Some(token) = tokens.next() else {
-            return Err(ApiError::new(ErrorKind::UNAUTHENTICATED, "The access_token header is missing."));
+            return Err(ApiError::new(
+                ErrorKind::UNAUTHENTICATED,
+                "The access_token header is missing.",
+            ));
         };
         if tokens.next().is_some() {
-            return Err(ApiError::new(ErrorKind::INVALID_TOKEN, "There are two access_token headers."));
+            return Err(ApiError::new(
+                ErrorKind::INVALID_TOKEN,
+                "There are two access_token headers.",
+            ));
         }
         let token = token.to_str().map_err(|_| ErrorKind::INVALID_TOKEN)?;
         let device = state.ingest.check_token(&device_id, token).await?;

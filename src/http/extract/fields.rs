@@ -18,25 +18,39 @@ impl<'a> Fields<'a> {
     /// From a request's body; an empty one reads as an empty object.
     pub fn parse(body: &'a [u8]) -> Result<Self, ApiError> {
         if body.is_empty() {
-            return Ok(Self { path: String::new(), members: HashMap::new() });
+            return Ok(Self {
+                path: String::new(),
+                members: HashMap::new(),
+            });
         }
         let text = json_scan::scan(body)
             .map_err(|fault| ApiError::new(ErrorKind::BAD_FORMAT, format!("The body: {fault}.")))?;
         let members = serde_json::from_str(text)
             .map_err(|_| ApiError::new(ErrorKind::BAD_FORMAT, "The body must be a JSON object."))?;
-        Ok(Self { path: String::new(), members })
+        Ok(Self {
+            path: String::new(),
+            members,
+        })
     }
 
     /// The field as text of JSON; none when it is absent or null.
     pub fn raw(&self, name: &str) -> Option<&'a str> {
-        self.members.get(name).map(|raw| raw.get()).filter(|text| *text != "null")
+        self.members
+            .get(name)
+            .map(|raw| raw.get())
+            .filter(|text| *text != "null")
     }
 
     /// An object inside; none when it is absent.
     pub fn object(&self, name: &str) -> Result<Option<Fields<'a>>, ApiError> {
-        let Some(text) = self.raw(name) else { return Ok(None) };
+        let Some(text) = self.raw(name) else {
+            return Ok(None);
+        };
         let members = serde_json::from_str(text).map_err(|_| self.fault(name, "must be an object"))?;
-        Ok(Some(Fields { path: format!("{}{name}.", self.path), members }))
+        Ok(Some(Fields {
+            path: format!("{}{name}.", self.path),
+            members,
+        }))
     }
 
     /// A text of at most `longest` characters that passes `rule`; none when it is absent.
@@ -46,7 +60,9 @@ impl<'a> Fields<'a> {
         longest: usize,
         rule: impl Fn(&str) -> bool,
     ) -> Result<Option<String>, ApiError> {
-        let Some(text) = self.any_text(name)? else { return Ok(None) };
+        let Some(text) = self.any_text(name)? else {
+            return Ok(None);
+        };
         if text.chars().count() > longest {
             return Err(self.fault(name, &format!("is longer than {longest} characters")));
         }
@@ -57,7 +73,12 @@ impl<'a> Fields<'a> {
     }
 
     /// Like [`Fields::text`], and must be there and not empty.
-    pub fn required(&self, name: &str, longest: usize, rule: impl Fn(&str) -> bool) -> Result<String, ApiError> {
+    pub fn required(
+        &self,
+        name: &str,
+        longest: usize,
+        rule: impl Fn(&str) -> bool,
+    ) -> Result<String, ApiError> {
         match self.text(name, longest, rule)? {
             Some(text) if !text.is_empty() => Ok(text),
             Some(_) => Err(self.fault(name, "must not be empty")),
@@ -76,9 +97,17 @@ impl<'a> Fields<'a> {
     }
 
     /// An identifier; none when it is absent.
-    pub fn id<T>(&self, name: &str, parse: impl Fn(&str) -> Result<T, IdError>) -> Result<Option<T>, ApiError> {
-        let Some(text) = self.any_text(name)? else { return Ok(None) };
-        parse(&text).map(Some).map_err(|error| self.fault(name, &error.to_string()))
+    pub fn id<T>(
+        &self,
+        name: &str,
+        parse: impl Fn(&str) -> Result<T, IdError>,
+    ) -> Result<Option<T>, ApiError> {
+        let Some(text) = self.any_text(name)? else {
+            return Ok(None);
+        };
+        parse(&text)
+            .map(Some)
+            .map_err(|error| self.fault(name, &error.to_string()))
     }
 
     /// `true` or `false`; none when it is absent.
@@ -93,7 +122,9 @@ impl<'a> Fields<'a> {
 
     /// A whole number in `range`; none when it is absent.
     pub fn number(&self, name: &str, range: std::ops::RangeInclusive<i64>) -> Result<Option<i64>, ApiError> {
-        let Some(text) = self.raw(name) else { return Ok(None) };
+        let Some(text) = self.raw(name) else {
+            return Ok(None);
+        };
         match text.parse::<i64>() {
             Ok(number) if range.contains(&number) => Ok(Some(number)),
             _ => {
@@ -109,7 +140,11 @@ impl<'a> Fields<'a> {
     }
 
     fn any_text(&self, name: &str) -> Result<Option<String>, ApiError> {
-        let Some(text) = self.raw(name) else { return Ok(None) };
-        serde_json::from_str(text).map(Some).map_err(|_| self.fault(name, "must be a string"))
+        let Some(text) = self.raw(name) else {
+            return Ok(None);
+        };
+        serde_json::from_str(text)
+            .map(Some)
+            .map_err(|_| self.fault(name, "must be a string"))
     }
 }

@@ -48,7 +48,9 @@ impl FromRequestParts<ManagementState> for Writer {
         if principal.role != Role::Admin {
             return Err(ApiError::new(ErrorKind::NO_PERMISSION, "This key is a reader's."));
         }
-        Ok(Self { request_id: request_id(parts)? })
+        Ok(Self {
+            request_id: request_id(parts)?,
+        })
     }
 }
 
@@ -57,9 +59,15 @@ async fn authorised(parts: &mut Parts, state: &ManagementState) -> Result<Princi
     let params = RawPathParams::from_request_parts(parts, state)
         .await
         .map_err(|_| ApiError::new(ErrorKind::INVALID_INPUT, "The path is not UTF-8."))?;
-    let project = params.iter().find(|(name, _)| *name == "project_id").map(|(_, value)| value);
+    let project = params
+        .iter()
+        .find(|(name, _)| *name == "project_id")
+        .map(|(_, value)| value);
     if project != Some(state.project_id.as_str()) {
-        return Err(ApiError::new(ErrorKind::FOREIGN_PROJECT, "The project id in the path is not this instance's."));
+        return Err(ApiError::new(
+            ErrorKind::FOREIGN_PROJECT,
+            "The project id in the path is not this instance's.",
+        ));
     }
     Ok(principal)
 }
@@ -70,7 +78,8 @@ async fn authenticate(parts: &Parts, state: &ManagementState) -> Result<Principa
         return Ok(principal.clone());
     }
     if parts.headers.contains_key(AUTHORIZATION) {
-        let detail = "Signed requests are not taken by this version; send X-Auth-Token: <access_key>:<secret_key>.";
+        let detail =
+            "Signed requests are not taken by this version; send X-Auth-Token: <access_key>:<secret_key>.";
         return Err(ApiError::new(ErrorKind::UNAUTHENTICATED, detail));
     }
     let Some(header) = parts.headers.get(AUTH_TOKEN) else {
@@ -84,8 +93,15 @@ async fn authenticate(parts: &Parts, state: &ManagementState) -> Result<Principa
         return Err(ErrorKind::INVALID_TOKEN.into());
     };
     if !access_key::same(key.secret.expose(), sent_secret) || key.disabled {
-        tracing::info!(access_key = sent_key, disabled = key.disabled, "a management call was refused");
+        tracing::info!(
+            access_key = sent_key,
+            disabled = key.disabled,
+            "a management call was refused"
+        );
         return Err(ErrorKind::INVALID_TOKEN.into());
     }
-    Ok(Principal { access_key: key.access_key, role: key.role })
+    Ok(Principal {
+        access_key: key.access_key,
+        role: key.role,
+    })
 }

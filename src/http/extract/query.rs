@@ -36,7 +36,10 @@ impl Parameters {
         match self.text(name).as_deref() {
             None | Some("false") => Ok(false),
             Some("true") => Ok(true),
-            Some(_) => Err(ApiError::new(ErrorKind::INVALID_INPUT, format!("{name}: must be true or false"))),
+            Some(_) => Err(ApiError::new(
+                ErrorKind::INVALID_INPUT,
+                format!("{name}: must be true or false"),
+            )),
         }
     }
 
@@ -45,13 +48,19 @@ impl Parameters {
         let limit = self.number("limit", 10).filter(|limit| (1..=50).contains(limit));
         let limit = limit.ok_or_else(|| ApiError::new(ErrorKind::BAD_LIMIT, "limit: must be 1 to 50"))?;
         let offset = self.number("offset", 0).filter(|offset| *offset <= 500);
-        let offset = offset.ok_or_else(|| ApiError::new(ErrorKind::INVALID_INPUT, "offset: must be 0 to 500"))?;
+        let offset =
+            offset.ok_or_else(|| ApiError::new(ErrorKind::INVALID_INPUT, "offset: must be 0 to 500"))?;
         let before = match self.text("marker") {
             None => i64::MAX,
-            Some(text) => parse_marker(&text)
-                .ok_or_else(|| ApiError::new(ErrorKind::BAD_MARKER, "marker: must be 24 hexadecimal digits"))?,
+            Some(text) => parse_marker(&text).ok_or_else(|| {
+                ApiError::new(ErrorKind::BAD_MARKER, "marker: must be 24 hexadecimal digits")
+            })?,
         };
-        Ok(PageRequest { before, offset, limit })
+        Ok(PageRequest {
+            before,
+            offset,
+            limit,
+        })
     }
 
     fn number(&self, name: &str, default: u32) -> Option<u32> {
@@ -71,10 +80,15 @@ impl Parameters {
     }
 
     fn time(&self, name: &str) -> Result<Option<Timestamp>, ApiError> {
-        let Some(text) = self.text(name) else { return Ok(None) };
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
         match event_time::parse_compact(&text) {
             Some(time) => Ok(Some(time)),
-            None => Err(ApiError::new(ErrorKind::BAD_TIME, format!("{name}: must be like 20261123T081530Z"))),
+            None => Err(ApiError::new(
+                ErrorKind::BAD_TIME,
+                format!("{name}: must be like 20261123T081530Z"),
+            )),
         }
     }
 }

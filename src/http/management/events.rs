@@ -23,9 +23,17 @@ pub async fn handle(
     let device = path.load(&state).await?;
     let page = query.page()?;
     let (from, to) = query.time_range()?;
-    let filter = EventFilter { device: Some(device.key), kinds: kinds(&query)?, from, to };
+    let filter = EventFilter {
+        device: Some(device.key),
+        kinds: kinds(&query)?,
+        from,
+        to,
+    };
     let wanted = page.offset + page.limit;
-    let found = state.history.events(&filter, Position(page.before), wanted).await?;
+    let found = state
+        .history
+        .events(&filter, Position(page.before), wanted)
+        .await?;
     let shown = found.get(page.offset as usize..).unwrap_or_default();
     let marker = shown.last().map(|(position, _)| position.marker());
     // Envelopes are text already: what a device wrote as 21.50 stays 21.50.
@@ -39,12 +47,23 @@ pub async fn handle(
 }
 
 fn kinds(query: &Parameters) -> Result<Vec<EventKind>, ApiError> {
-    let Some(text) = query.text("kind") else { return Ok(Vec::new()) };
+    let Some(text) = query.text("kind") else {
+        return Ok(Vec::new());
+    };
     let kinds = match text.as_str() {
         "property" => vec![EventKind::PropertyReport],
         "message" => vec![EventKind::MessageReport],
-        "device" => vec![EventKind::DeviceCreated, EventKind::DeviceUpdated, EventKind::DeviceDeleted],
-        _ => return Err(ApiError::new(ErrorKind::INVALID_INPUT, "kind: must be property, message or device")),
+        "device" => vec![
+            EventKind::DeviceCreated,
+            EventKind::DeviceUpdated,
+            EventKind::DeviceDeleted,
+        ],
+        _ => {
+            return Err(ApiError::new(
+                ErrorKind::INVALID_INPUT,
+                "kind: must be property, message or device",
+            ));
+        }
     };
     Ok(kinds)
 }

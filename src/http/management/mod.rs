@@ -44,10 +44,22 @@ pub struct ManagementState {
 pub fn router(state: ManagementState, readiness: Arc<Readiness>) -> Router {
     let clock = state.clock.clone();
     let project = Router::new()
-        .route("/products", post(products::create::handle).get(products::list::handle))
-        .route("/products/{product_id}", get(products::show::handle).delete(products::delete::handle))
-        .route("/devices", post(devices::create::handle).get(devices::list::handle))
-        .route("/devices/{device_id}", get(devices::show::handle).delete(devices::delete::handle))
+        .route(
+            "/products",
+            post(products::create::handle).get(products::list::handle),
+        )
+        .route(
+            "/products/{product_id}",
+            get(products::show::handle).delete(products::delete::handle),
+        )
+        .route(
+            "/devices",
+            post(devices::create::handle).get(devices::list::handle),
+        )
+        .route(
+            "/devices/{device_id}",
+            get(devices::show::handle).delete(devices::delete::handle),
+        )
         .route("/devices/{device_id}/action", post(devices::reset_secret::handle))
         .route("/devices/{device_id}/freeze", post(devices::freeze::freeze))
         .route("/devices/{device_id}/unfreeze", post(devices::freeze::unfreeze))
@@ -76,12 +88,20 @@ struct PageView {
 
 impl PageView {
     fn new(count: i64, last_key: Option<i64>) -> Self {
-        Self { count, marker: last_key.map(|key| Position(key).marker()) }
+        Self {
+            count,
+            marker: last_key.map(|key| Position(key).marker()),
+        }
     }
 }
 
 /// A registry change made now, told by `shown` as its event's payload.
 fn change(state: &ManagementState, writer: Writer, shown: &impl Serialize) -> Result<Change, ApiError> {
-    let payload = serde_json::to_vec(shown).map_err(|error| ApiError::new(ErrorKind::INTERNAL, error.to_string()))?;
-    Ok(Change { at: state.clock.now(), request_id: writer.request_id, payload: payload.into() })
+    let payload =
+        serde_json::to_vec(shown).map_err(|error| ApiError::new(ErrorKind::INTERNAL, error.to_string()))?;
+    Ok(Change {
+        at: state.clock.now(),
+        request_id: writer.request_id,
+        payload: payload.into(),
+    })
 }

@@ -30,9 +30,10 @@ pub async fn handle(
     let change = change(&state, writer, &shown)?;
     let gateway = new.gateway.clone();
     match state.stores.registry.create_device(new, change).await? {
-        DeviceCreation::Created(device) => {
-            Ok((StatusCode::CREATED, Json(DeviceView::load(&state, &device).await?)))
-        }
+        DeviceCreation::Created(device) => Ok((
+            StatusCode::CREATED,
+            Json(DeviceView::load(&state, &device).await?),
+        )),
         DeviceCreation::Exists => Err(ErrorKind::DEVICE_EXISTS.into()),
         DeviceCreation::NoProduct => Err(ErrorKind::NO_PRODUCT.into()),
         DeviceCreation::NoGateway => {
@@ -44,7 +45,9 @@ pub async fn handle(
 }
 
 async fn read(state: &ManagementState, fields: &Fields<'_>) -> Result<(NewDevice, Product), ApiError> {
-    let node_id = fields.id("node_id", NodeId::parse)?.ok_or_else(|| fields.fault("node_id", "is missing"))?;
+    let node_id = fields
+        .id("node_id", NodeId::parse)?
+        .ok_or_else(|| fields.fault("node_id", "is missing"))?;
     let product_id = fields.id("product_id", ProductId::parse)?;
     let product_id = product_id.ok_or_else(|| fields.fault("product_id", "is missing"))?;
     let device_id = match fields.id("device_id", DeviceId::parse)? {
@@ -62,7 +65,8 @@ async fn read(state: &ManagementState, fields: &Fields<'_>) -> Result<(NewDevice
     let extension_info = extension_info(fields)?;
     let app = fields.id("app_id", AppId::parse)?;
     let product = state.stores.registry.product(&product_id, app.as_ref()).await?;
-    let product = product.ok_or_else(|| ApiError::new(ErrorKind::NO_PRODUCT, format!("product_id: {product_id}")))?;
+    let product =
+        product.ok_or_else(|| ApiError::new(ErrorKind::NO_PRODUCT, format!("product_id: {product_id}")))?;
     let new = NewDevice {
         device_id,
         node_id,
@@ -81,7 +85,9 @@ async fn read(state: &ManagementState, fields: &Fields<'_>) -> Result<(NewDevice
 fn auth_info(fields: &Fields<'_>) -> Result<(Secret, bool, i64), ApiError> {
     let generated =
         || generate_device_secret().map_err(|error| ApiError::new(ErrorKind::INTERNAL, error.to_string()));
-    let Some(info) = fields.object("auth_info")? else { return Ok((generated()?, true, 0)) };
+    let Some(info) = fields.object("auth_info")? else {
+        return Ok((generated()?, true, 0));
+    };
     if info.choice("auth_type", &["SECRET", "CERTIFICATES"])?.as_deref() == Some("CERTIFICATES") {
         return Err(info.fault("auth_type", "devices authenticate by SECRET over HTTPS"));
     }
@@ -100,7 +106,9 @@ fn auth_info(fields: &Fields<'_>) -> Result<(Secret, bool, i64), ApiError> {
 
 fn extension_info(fields: &Fields<'_>) -> Result<Option<String>, ApiError> {
     const NAME: &str = "extension_info";
-    let Some(text) = fields.raw(NAME) else { return Ok(None) };
+    let Some(text) = fields.raw(NAME) else {
+        return Ok(None);
+    };
     if !text.starts_with('{') {
         return Err(fields.fault(NAME, "must be an object"));
     }

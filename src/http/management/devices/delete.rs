@@ -17,7 +17,11 @@ pub async fn handle(
     path: DevicePath,
 ) -> Result<StatusCode, ApiError> {
     let device = path.load(&state).await?;
-    let change = Change { at: state.clock.now(), request_id: writer.request_id, payload: Bytes::new() };
+    let change = Change {
+        at: state.clock.now(),
+        request_id: writer.request_id,
+        payload: Bytes::new(),
+    };
     match state.stores.registry.delete_device(device.key, change).await? {
         DeviceDeletion::Deleted => Ok(StatusCode::NO_CONTENT),
         DeviceDeletion::NotFound => Err(ErrorKind::NO_DEVICE.into()),

@@ -41,7 +41,12 @@ async fn set(
 ) -> Result<StatusCode, ApiError> {
     let after = Device { frozen, ..device };
     let change = change(state, writer, &DeviceView::event(state, &after).await?)?;
-    match state.stores.registry.set_frozen(after.key, frozen, change).await? {
+    match state
+        .stores
+        .registry
+        .set_frozen(after.key, frozen, change)
+        .await?
+    {
         FreezeOutcome::Done => Ok(StatusCode::NO_CONTENT),
         FreezeOutcome::NotFound => Err(ErrorKind::NO_DEVICE.into()),
         FreezeOutcome::AlreadySo => Err(already.into()),

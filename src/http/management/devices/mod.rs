@@ -71,7 +71,11 @@ impl DeviceSummary {
             node_id: device.node_id.to_string(),
             gateway_id,
             device_name: device.name.clone(),
-            node_type: if device.gateway.is_some() { "ENDPOINT" } else { "GATEWAY" },
+            node_type: if device.gateway.is_some() {
+                "ENDPOINT"
+            } else {
+                "GATEWAY"
+            },
             description: device.description.clone(),
             product_id: device.product_id.to_string(),
             product_name: device.product_name.clone(),
@@ -87,17 +91,27 @@ impl DeviceView {
         let auth_info = AuthInfo {
             auth_type: "SECRET",
             secret: device.secret.expose().to_owned(),
-            secondary_secret: device.secondary_secret.as_ref().map(|secret| secret.expose().to_owned()),
+            secondary_secret: device
+                .secondary_secret
+                .as_ref()
+                .map(|secret| secret.expose().to_owned()),
             secure_access: device.secure_access,
             timeout: device.timeout_seconds,
         };
-        Ok(Self { auth_info: Some(auth_info), ..Self::event(state, device).await? })
+        Ok(Self {
+            auth_info: Some(auth_info),
+            ..Self::event(state, device).await?
+        })
     }
 
     /// Without its secrets, as events show it.
     pub(super) async fn event(state: &ManagementState, device: &Device) -> Result<Self, ApiError> {
         let seen = state.activity.last_seen(&[device.key]).await?;
-        let extension_info = device.extension_info.clone().map(RawValue::from_string).transpose();
+        let extension_info = device
+            .extension_info
+            .clone()
+            .map(RawValue::from_string)
+            .transpose();
         let extension_info = extension_info.map_err(|error| StoreError::Corrupt(error.to_string()))?;
         Ok(Self {
             summary: DeviceSummary::new(state, device, seen.get(&device.key).copied()),
@@ -138,6 +152,11 @@ impl DevicePath {
     pub async fn load(&self, state: &ManagementState) -> Result<Device, ApiError> {
         let missing = || ApiError::new(ErrorKind::NO_DEVICE, format!("device_id: {}", self.0));
         let device_id = DeviceId::parse(&self.0).map_err(|_| missing())?;
-        state.stores.registry.device(&device_id).await?.ok_or_else(missing)
+        state
+            .stores
+            .registry
+            .device(&device_id)
+            .await?
+            .ok_or_else(missing)
     }
 }

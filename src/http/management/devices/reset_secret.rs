@@ -31,24 +31,41 @@ pub async fn handle(
     PlainBody(body): PlainBody,
 ) -> Result<Json<ResetSecret>, ApiError> {
     if query.text("action_id").as_deref() != Some("resetSecret") {
-        return Err(ApiError::new(ErrorKind::INVALID_INPUT, "action_id: must be resetSecret"));
+        return Err(ApiError::new(
+            ErrorKind::INVALID_INPUT,
+            "action_id: must be resetSecret",
+        ));
     }
     let fields = Fields::parse(&body)?;
-    let (slot, secret_type) = match fields.choice("secret_type", &["PRIMARY", "SECONDARY"])?.as_deref() {
+    let (slot, secret_type) = match fields
+        .choice("secret_type", &["PRIMARY", "SECONDARY"])?
+        .as_deref()
+    {
         Some("SECONDARY") => (SecretSlot::Secondary, "SECONDARY"),
         _ => (SecretSlot::Primary, "PRIMARY"),
     };
     fields.flag("force_disconnect")?;
     let secret = match fields.text("secret", usize::MAX, |_| true)? {
-        None => generate_device_secret().map_err(|error| ApiError::new(ErrorKind::INTERNAL, error.to_string()))?,
+        None => {
+            generate_device_secret().map_err(|error| ApiError::new(ErrorKind::INTERNAL, error.to_string()))?
+        }
         Some(text) if check_device_secret(&text) => Secret::new(text),
         Some(_) => return Err(fields.fault("secret", "must be 8 to 32 letters, digits, '_' or '-'")),
     };
     let device = path.load(&state).await?;
     let change = change(&state, writer, &DeviceView::event(&state, &device).await?)?;
-    if !state.stores.registry.reset_secret(device.key, slot, secret.clone(), change).await? {
+    if !state
+        .stores
+        .registry
+        .reset_secret(device.key, slot, secret.clone(), change)
+        .await?
+    {
         return Err(ErrorKind::NO_DEVICE.into());
     }
     let (device_id, secret) = (device.device_id.to_string(), secret.expose().to_owned());
-    Ok(Json(ResetSecret { device_id, secret, secret_type }))
+    Ok(Json(ResetSecret {
+        device_id,
+        secret,
+        secret_type,
+    }))
 }

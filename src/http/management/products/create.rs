@@ -16,8 +16,9 @@ use crate::http::extract::principal::Writer;
 use crate::http::management::{ManagementState, change};
 use crate::storage::{App, NewProduct, Product, ProductAttributes, ProductCreation};
 
-const PROTOCOLS: [&str; 11] =
-    ["MQTT", "CoAP", "HTTP", "HTTPS", "Modbus", "ONVIF", "OPC-UA", "OPC-DA", "Other", "TCP", "UDP"];
+const PROTOCOLS: [&str; 11] = [
+    "MQTT", "CoAP", "HTTP", "HTTPS", "Modbus", "ONVIF", "OPC-UA", "OPC-DA", "Other", "TCP", "UDP",
+];
 
 /// The largest model, in bytes.
 const MAX_MODEL_BYTES: usize = 500 * 1024;
@@ -35,7 +36,13 @@ pub async fn handle(
         None => generated_id()?,
     };
     let app = space(&state, &fields).await?;
-    let shown = Product { key: ProductKey(0), product_id, app, attributes, created: state.clock.now() };
+    let shown = Product {
+        key: ProductKey(0),
+        product_id,
+        app,
+        attributes,
+        created: state.clock.now(),
+    };
     let change = change(&state, writer, &ProductView::whole(&shown)?)?;
     let new = NewProduct {
         product_id: shown.product_id,
@@ -59,14 +66,23 @@ async fn space(state: &ManagementState, fields: &Fields<'_>) -> Result<App, ApiE
 }
 
 fn generated_id() -> Result<ProductId, ApiError> {
-    let random = random_bytes::<12>().map_err(|error| ApiError::new(ErrorKind::INTERNAL, error.to_string()))?;
-    ProductId::parse(&hex::encode(random)).map_err(|error| ApiError::new(ErrorKind::INTERNAL, error.to_string()))
+    let random =
+        random_bytes::<12>().map_err(|error| ApiError::new(ErrorKind::INTERNAL, error.to_string()))?;
+    ProductId::parse(&hex::encode(random))
+        .map_err(|error| ApiError::new(ErrorKind::INTERNAL, error.to_string()))
 }
 
 fn attributes(fields: &Fields<'_>) -> Result<ProductAttributes, ApiError> {
-    let modes = [ValidationMode::Reject, ValidationMode::Filter, ValidationMode::Flag].map(|mode| mode.as_str());
+    let modes = [
+        ValidationMode::Reject,
+        ValidationMode::Filter,
+        ValidationMode::Flag,
+    ]
+    .map(|mode| mode.as_str());
     let required_choice = |name: &str, choices: &[&str]| {
-        fields.choice(name, choices)?.ok_or_else(|| fields.fault(name, "is missing"))
+        fields
+            .choice(name, choices)?
+            .ok_or_else(|| fields.fault(name, "is missing"))
     };
     Ok(ProductAttributes {
         name: fields.required("name", 64, is_name)?,

@@ -24,8 +24,18 @@ pub async fn handle(
     _: Reader,
     query: Parameters,
 ) -> Result<Json<ProductList>, ApiError> {
-    let filter = ProductFilter { app_id: query.text("app_id"), name: query.text("product_name") };
-    let found = state.stores.registry.list_products(&filter, query.page()?).await?;
+    let filter = ProductFilter {
+        app_id: query.text("app_id"),
+        name: query.text("product_name"),
+    };
+    let found = state
+        .stores
+        .registry
+        .list_products(&filter, query.page()?)
+        .await?;
     let page = PageView::new(found.total, found.items.last().map(|product| product.key.0));
-    Ok(Json(ProductList { products: found.items.iter().map(ProductView::summary).collect(), page }))
+    Ok(Json(ProductList {
+        products: found.items.iter().map(ProductView::summary).collect(),
+        page,
+    }))
 }

@@ -67,7 +67,10 @@ impl ProductView {
     pub(super) fn whole(product: &Product) -> Result<Self, StoreError> {
         let model = RawValue::from_string(product.attributes.service_capabilities.clone())
             .map_err(|error| StoreError::Corrupt(format!("a product's model: {error}")))?;
-        Ok(Self { service_capabilities: Some(model), ..Self::summary(product) })
+        Ok(Self {
+            service_capabilities: Some(model),
+            ..Self::summary(product)
+        })
     }
 }
 
@@ -85,7 +88,10 @@ impl FromRequestParts<ManagementState> for ProductPath {
             .await
             .map_err(|error| ApiError::new(ErrorKind::INVALID_INPUT, error.body_text()))?;
         let query = Parameters::from_request_parts(parts, state).await?;
-        Ok(Self { product_id, app_id: query.text("app_id") })
+        Ok(Self {
+            product_id,
+            app_id: query.text("app_id"),
+        })
     }
 }
 
@@ -96,6 +102,11 @@ impl ProductPath {
         let app = app.map_err(|error| ApiError::new(ErrorKind::INVALID_INPUT, format!("app_id: {error}")))?;
         let missing = || ApiError::new(ErrorKind::NO_PRODUCT, format!("product_id: {}", self.product_id));
         let product_id = ProductId::parse(&self.product_id).map_err(|_| missing())?;
-        state.stores.registry.product(&product_id, app.as_ref()).await?.ok_or_else(missing)
+        state
+            .stores
+            .registry
+            .product(&product_id, app.as_ref())
+            .await?
+            .ok_or_else(missing)
     }
 }

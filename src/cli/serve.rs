@@ -1,0 +1,15 @@
+//! `fieldgate serve`.
+
+use super::{ConfigArgs, Outcome, print_listening, runtime};
+use crate::app::App;
+use crate::observability;
+
+pub(super) fn run(args: &ConfigArgs) -> Outcome {
+    let config = args.load()?;
+    observability::init_logs(config.log.format, &config.log.level)?;
+    runtime(&config)?.block_on(async {
+        let app = App::build(config).await?;
+        app.run(print_listening).await?;
+        Ok(())
+    })
+}

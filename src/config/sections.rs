@@ -1,0 +1,243 @@
+//! The sections and their defaults. Meanings and units are in `config/fieldgate.toml`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::domain::model::ValidationMode;
+
+macro_rules! section {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty = $default:expr),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+        #[serde(default)]
+        pub struct $name {
+            $($(#[$field_doc])* pub $field: $type,)*
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($field: $default,)* }
+            }
+        }
+    };
+}
+
+section! {
+    /// Everything.
+    Config {
+        /// The device listener.
+        device: DeviceConfig = DeviceConfig::default(),
+        /// The management listener.
+        management: ManagementConfig = ManagementConfig::default(),
+        /// Certificates and versions.
+        tls: TlsConfig = TlsConfig::default(),
+        /// Connections.
+        server: ServerConfig = ServerConfig::default(),
+        /// The database and its writer.
+        storage: StorageConfig = StorageConfig::default(),
+        /// The master key.
+        secrets: SecretsConfig = SecretsConfig::default(),
+        /// Bounds.
+        limits: LimitsConfig = LimitsConfig::default(),
+        /// How reports are taken in.
+        ingest: IngestConfig = IngestConfig::default(),
+        /// How long events stay.
+        retention: RetentionConfig = RetentionConfig::default(),
+        /// Logs.
+        log: LogConfig = LogConfig::default(),
+    }
+}
+
+section! {
+    /// `[device]`
+    DeviceConfig {
+        /// Where devices connect.
+        listen: SocketAddr = SocketAddr::from(([0, 0, 0, 0], 443)),
+        /// The host that devices are told.
+        public_host: String = String::new(),
+    }
+}
+
+section! {
+    /// `[management]`
+    ManagementConfig {
+        /// Where operators and applications connect.
+        listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8444)),
+    }
+}
+
+section! {
+    /// `[tls]`
+    TlsConfig {
+        /// PEM certificate chains.
+        #[serde(deserialize_with = "one_or_many")]
+        certificate: Vec<PathBuf> = Vec::new(),
+        /// PEM private keys.
+        #[serde(deserialize_with = "one_or_many")]
+        private_key: Vec<PathBuf> = Vec::new(),
+        /// Protocol versions.
+        versions: Vec<TlsVersion> = vec![TlsVersion::V12],
+    }
+}
+
+section! {
+    /// `[server]`
+    ServerConfig {
+        /// For the TLS handshake.
+        handshake_timeout_seconds: u64 = 10,
+        /// For a request's head.
+        header_timeout_seconds: u64 = 10,
+        /// Between two requests.
+        idle_timeout_seconds: u64 = 120,
+        /// Before the body's minimum rate counts.
+        body_grace_seconds: u64 = 10,
+        /// The body's minimum rate.
+        body_min_bytes_per_second: u64 = 2048,
+        /// Open connections, both listeners together.
+        max_connections: usize = 20_000,
+        /// The largest head.
+        max_header_bytes: usize = 16_384,
+        /// For requests in flight at the end.
+        shutdown_grace_seconds: u64 = 20,
+        /// Threads; 0 is one per core.
+        worker_threads: usize = 0,
+    }
+}
+
+section! {
+    /// `[storage]`
+    StorageConfig {
+        /// The database.
+        url: String = "sqlite://data/fieldgate.db".to_owned(),
+        /// Rows that may wait for the writer.
+        queue_rows: usize = 20_000,
+        /// Bytes that may wait for the writer.
+        queue_bytes: usize = 64 * 1024 * 1024,
+        /// Rows of one commit.
+        batch_rows: usize = 1024,
+        /// Bytes of one commit.
+        batch_bytes: usize = 8 * 1024 * 1024,
+        /// Connections that read.
+        read_connections: u32 = 4,
+        /// How often followers look at the log.
+        follower_interval_ms: u64 = 1000,
+    }
+}
+
+section! {
+    /// `[secrets]`
+    SecretsConfig {
+        /// The master key's file.
+        key_file: PathBuf = PathBuf::from("data/secret.key"),
+        /// The master key itself, for the environment.
+        key: Option<Hidden> = None,
+    }
+}
+
+section! {
+    /// `[limits]`
+    LimitsConfig {
+        /// Devices kept in memory.
+        cached_devices: usize = 100_000,
+    }
+}
+
+section! {
+    /// `[ingest]`
+    IngestConfig {
+        /// For products that name none.
+        validation_mode: ValidationMode = ValidationMode::Reject,
+        /// How far ahead a device's time may be.
+        event_time_max_ahead_seconds: i64 = 600,
+        /// Silence after which a device reads as OFFLINE.
+        device_offline_after_hours: i64 = 49,
+    }
+}
+
+section! {
+    /// `[retention]`
+    RetentionConfig {
+        /// Days; 0 is no bound.
+        days: u32 = 7,
+        /// Bytes; 0 is no bound.
+        bytes: u64 = 10 * 1024 * 1024 * 1024,
+        /// Events removed in one step.
+        step_rows: u32 = 1000,
+        /// Time between two looks.
+        interval_seconds: u64 = 10,
+    }
+}
+
+section! {
+    /// `[log]`
+    LogConfig {
+        /// The form of a line.
+        format: LogFormat = LogFormat::Auto,
+        /// The filter.
+        level: String = "info".to_owned(),
+    }
+}
+
+/// A TLS version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub enum TlsVersion {
+    /// TLS 1.2.
+    #[serde(rename = "1.2")]
+    V12,
+    /// TLS 1.3.
+    #[serde(rename = "1.3")]
+    V13,
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Human on a terminal, else JSON.
+    Auto,
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Human,
+}
+
+/// A secret value of the configuration: never printed.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Hidden(String);
+
+impl Hidden {
+    /// The value.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("\"******\"")
+    }
+}
+
+impl Serialize for Hidden {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("******")
+    }
+}
+
+/// A path or a list of them.
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PathBuf>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMany {
+        One(PathBuf),
+        Many(Vec<PathBuf>),
+    }
+    Ok(match OneOrMany::deserialize(deserializer)? {
+        OneOrMany::One(path) if path.as_os_str().is_empty() => Vec::new(),
+        OneOrMany::One(path) => vec![path],
+        OneOrMany::Many(paths) => paths,
+    })
+}

@@ -1,0 +1,35 @@
+//! Character classes of names and descriptions (management-api.md §1.5).
+
+/// CJK, letters, digits and `_?'#().,&%@!-`.
+pub fn is_name(text: &str) -> bool {
+    text.chars().all(is_name_char)
+}
+
+/// [`is_name`] plus `$`.
+pub fn is_name_dollar(text: &str) -> bool {
+    text.chars().all(|c| c == '$' || is_name_char(c))
+}
+
+/// [`is_name`] plus white space, `;/` and the full-width marks `，、：；。`.
+pub fn is_description(text: &str) -> bool {
+    text.chars()
+        .all(|c| is_name_char(c) || c.is_whitespace() || ";/，、：；。".contains(c))
+}
+
+fn is_name_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || ('\u{4e00}'..='\u{9ffc}').contains(&c) || "_?'#().,&%@!-".contains(c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_take_what_the_contract_lists() {
+        assert!(is_name("温度_1?'#().,&%@!-"));
+        assert!(!is_name("a b") && !is_name("a$") && !is_name("é"));
+        assert!(is_name_dollar("$oc"));
+        assert!(is_description("a b；c，d\n/"));
+        assert!(!is_description("<b>"));
+    }
+}

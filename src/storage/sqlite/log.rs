@@ -1,0 +1,146 @@
+//! The event log.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use sqlx::{AssertSqlSafe, Row};
+
+use super::commit::{Change, Outcome};
+use super::{Sqlite, rows, unavailable};
+use crate::domain::event::{DeviceDescription, NewEvent, StoredEvent};
+use crate::domain::ids::{Position, VersionKey};
+use crate::storage::{EventFilter, EventLog, LogBounds, PurgeRequest, Result, StoreError};
+
+#[async_trait]
+impl EventLog for Sqlite {
+    async fn append(&self, events: Vec<NewEvent>) -> Result<Position> {
+        self.writer.append(events).await
+    }
+
+    async fn read(&self, after: Position, limit: u32) -> Result<Vec<StoredEvent>> {
+        let sql = format!(
+            "SELECT {} FROM events WHERE position > ? ORDER BY position LIMIT ?",
+            rows::EVENT
+        );
+        let found = sqlx::query(AssertSqlSafe(sql))
+            .bind(after.0)
+            .bind(limit)
+            .fetch_all(&self.pool);
+        found
+            .await
+            .map_err(unavailable)?
+            .iter()
+            .map(rows::event)
+            .collect()
+    }
+
+    async fn events(&self, positions: &[Position]) -> Result<Vec<StoredEvent>> {
+        if positions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let list: Vec<_> = positions.iter().map(|position| position.0.to_string()).collect();
+        let sql = format!(
+            "SELECT {} FROM events WHERE position IN ({}) ORDER BY position DESC",
+            rows::EVENT,
+            list.join(",")
+        );
+        let found = sqlx::query(AssertSqlSafe(sql))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(unavailable)?;
+        found.iter().map(rows::event).collect()
+    }
+
+    async fn scan_back(
+        &self,
+        filter: &EventFilter,
+        after: Position,
+        before: Position,
+        limit: u32,
+    ) -> Result<Vec<StoredEvent>> {
+        let device = filter
+            .device
+            .map_or(String::new(), |device| format!("AND device_key = {}", device.0));
+        let kinds: Vec<_> = filter.kinds.iter().map(|kind| kind.code().to_string()).collect();
+        let kinds = if kinds.is_empty() {
+            String::new()
+        } else {
+            format!("AND kind IN ({})", kinds.join(","))
+        };
+        let sql = format!(
+            "SELECT {} FROM events WHERE position > ? AND position < ? AND received_ms BETWEEN ? AND ? {device} {kinds}
+             ORDER BY position DESC LIMIT ?",
+            rows::EVENT
+        );
+        let found = sqlx::query(AssertSqlSafe(sql))
+            .bind(after.0)
+            .bind(before.0)
+            .bind(filter.from.map_or(i64::MIN, |from| from.0))
+            .bind(filter.to.map_or(i64::MAX, |to| to.0))
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(unavailable)?;
+        found.iter().map(rows::event).collect()
+    }
+
+    async fn bounds(&self) -> Result<LogBounds> {
+        let row = sqlx::query(
+            "SELECT (SELECT min(position) FROM events), coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)",
+        )
+        .fetch_one(&self.pool)
+        .await
+        .map_err(unavailable)?;
+        let first: Option<i64> = row.try_get(0).map_err(unavailable)?;
+        let last: i64 = row.try_get(1).map_err(unavailable)?;
+        Ok(LogBounds {
+            first: Position(first.unwrap_or(last + 1)),
+            last: Position(last),
+        })
+    }
+
+    async fn purge(&self, request: PurgeRequest) -> Result<u64> {
+        match self.writer.change(Change::Purge(request), 0).await? {
+            Outcome::Purged(rows) => Ok(rows),
+            _ => Err(StoreError::Corrupt(
+                "the writer answered another change".to_owned(),
+            )),
+        }
+    }
+
+    async fn describe(&self, versions: &[VersionKey]) -> Result<HashMap<VersionKey, DeviceDescription>> {
+        if versions.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let list: Vec<_> = versions.iter().map(|version| version.0.to_string()).collect();
+        let sql = format!(
+            "SELECT * FROM device_versions WHERE version_key IN ({})",
+            list.join(",")
+        );
+        let found = sqlx::query(AssertSqlSafe(sql))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(unavailable)?;
+        let mut descriptions = HashMap::with_capacity(found.len());
+        for row in found {
+            let text = |column: &str| row.try_get::<String, _>(column).map_err(unavailable);
+            let description = DeviceDescription {
+                app_id: text("app_id")?,
+                device_id: text("device_id")?,
+                node_id: text("node_id")?,
+                product_id: text("product_id")?,
+                gateway_id: text("gateway_id")?,
+                tags: row.try_get("tags").map_err(unavailable)?,
+            };
+            descriptions.insert(
+                VersionKey(row.try_get("version_key").map_err(unavailable)?),
+                description,
+            );
+        }
+        Ok(descriptions)
+    }
+
+    async fn close(&self) {
+        self.writer.close().await;
+    }
+}

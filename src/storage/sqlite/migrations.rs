@@ -1,0 +1,82 @@
+//! The schema's steps, in the program itself.
+
+use std::path::Path;
+
+use sqlx::SqlSafeStr;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::sqlite::SqliteConnection;
+
+use super::OpenError;
+
+type Steps = &'static [(i64, &'static str, &'static str)];
+
+/// Of the registry and the log.
+pub(super) const MAIN: Steps = &[(
+    1,
+    "create_registry_and_log",
+    include_str!("../../../migrations/sqlite/0001_create_registry_and_log.sql"),
+)];
+
+/// Of what followers keep.
+pub(super) const FOLLOWERS: Steps = &[(
+    1,
+    "create_history_and_activity",
+    include_str!("../../../migrations/sqlite/followers/0001_create_history_and_activity.sql"),
+)];
+
+pub(super) async fn run(
+    connection: &mut SqliteConnection,
+    path: &Path,
+    steps: Steps,
+) -> Result<(), OpenError> {
+    let migrations = steps
+        .iter()
+        .map(|(number, name, sql)| {
+            Migration::new(
+                *number,
+                (*name).into(),
+                MigrationType::Simple,
+                (*sql).into_sql_str(),
+                false,
+            )
+        })
+        .collect();
+    Migrator::with_migrations(migrations)
+        .run(connection)
+        .await
+        .map_err(|error| {
+            let path = path.display().to_string();
+            match error {
+                MigrateError::VersionMissing(step) => OpenError::NewerDatabase { path, step },
+                other => OpenError::File {
+                    path,
+                    cause: other.to_string(),
+                },
+            }
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_migration_file_is_in_the_program() {
+        for (folder, steps) in [
+            ("migrations/sqlite", MAIN),
+            ("migrations/sqlite/followers", FOLLOWERS),
+        ] {
+            let mut files: Vec<_> = std::fs::read_dir(folder)
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .filter(|name| name.ends_with(".sql"))
+                .collect();
+            files.sort();
+            let named: Vec<_> = steps
+                .iter()
+                .map(|(number, name, _)| format!("{number:04}_{name}.sql"))
+                .collect();
+            assert_eq!(files, named);
+        }
+    }
+}

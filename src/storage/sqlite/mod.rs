@@ -1,0 +1,212 @@
+//! SQLite behind the storage traits: one file for the registry and the log, with one writer; a second file beside it
+//! for what followers keep, out of the writer's way. WAL with `synchronous=FULL` in the first, set and asserted.
+
+mod commit;
+mod follower_store;
+mod log;
+mod migrations;
+mod registry;
+mod rows;
+mod settings;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use sqlx::ConnectOptions;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+use tokio_util::task::TaskTracker;
+
+use super::writer::{Writer, WriterLimits};
+use super::{App, RegistryListener, StoreError, Stores};
+use crate::auth::secret_box::SecretBox;
+use crate::domain::clock::Timestamp;
+use commit::SqliteCommit;
+
+/// What the configuration says of the database.
+#[derive(Clone, Copy, Debug)]
+pub struct SqliteOptions {
+    /// The writer's bounds.
+    pub writer: WriterLimits,
+    /// Connections that read.
+    pub read_connections: u32,
+}
+
+/// Why a database does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The URL names no file.
+    #[error("storage.url: {0}: must be sqlite://PATH")]
+    Url(String),
+    /// The file or its folder cannot be made or read.
+    #[error("the database {path}: {cause}")]
+    File {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        cause: String,
+    },
+    /// It was migrated by a newer program.
+    #[error(
+        "the database {path} was made by a newer Fieldgate (its schema has step {step}, which this program does not \
+         know): run that version, or restore a backup from before the upgrade"
+    )]
+    NewerDatabase {
+        /// The file.
+        path: String,
+        /// The unknown step.
+        step: i64,
+    },
+    /// Its secrets are sealed under another master key.
+    #[error(
+        "the master key is not the one that the database {path} was made with, so its secrets cannot be read: put the \
+         original key back (secrets.key_file, or FIELDGATE__SECRETS__KEY), or point storage.url at another database"
+    )]
+    WrongMasterKey {
+        /// The file.
+        path: String,
+    },
+}
+
+/// The database's parts, shared by the roles.
+pub(super) struct Sqlite {
+    pool: SqlitePool,
+    followers: SqlitePool,
+    writer: Writer<SqliteCommit>,
+    secrets: Arc<SecretBox>,
+    default_app: App,
+    listeners: Listeners,
+}
+
+/// Who hears of registry changes.
+type Listeners = Arc<Mutex<Vec<RegistryListener>>>;
+
+/// Opens the database at `url` (`sqlite://PATH`), making and migrating what is missing.
+pub async fn open(
+    url: &str,
+    options: SqliteOptions,
+    secrets: Arc<SecretBox>,
+    tracker: &TaskTracker,
+    now: Timestamp,
+) -> Result<Stores, OpenError> {
+    let path = url.strip_prefix("sqlite://").filter(|path| !path.is_empty());
+    let path = PathBuf::from(path.ok_or_else(|| OpenError::Url(url.to_owned()))?);
+    let fault = |cause: &dyn std::fmt::Display| OpenError::File {
+        path: path.display().to_string(),
+        cause: cause.to_string(),
+    };
+    make_folder(&path).map_err(|error| fault(&error))?;
+
+    let mut connection = connect(&path, SqliteSynchronous::Full)
+        .await
+        .map_err(|error| fault(&error))?;
+    migrations::run(&mut connection, &path, migrations::MAIN).await?;
+    let default_app =
+        settings::prepare(&mut connection, &secrets, now)
+            .await
+            .map_err(|error| match error {
+                settings::PrepareError::WrongMasterKey => OpenError::WrongMasterKey {
+                    path: path.display().to_string(),
+                },
+                settings::PrepareError::Store(error) => fault(&error),
+            })?;
+
+    let beside = followers_path(&path);
+    let mut follower = connect(&beside, SqliteSynchronous::Normal)
+        .await
+        .map_err(|error| fault(&error))?;
+    migrations::run(&mut follower, &beside, migrations::FOLLOWERS).await?;
+    drop(follower);
+
+    let listeners = Listeners::default();
+    let backend = SqliteCommit::new(connection, path.clone(), secrets.clone(), listeners.clone());
+    let backend = backend.await.map_err(|error| fault(&error))?;
+    let sqlite = Arc::new(Sqlite {
+        pool: pool(&path, options.read_connections)
+            .await
+            .map_err(|error| fault(&error))?,
+        followers: pool(&beside, 2).await.map_err(|error| fault(&error))?,
+        writer: Writer::start(backend, options.writer, tracker),
+        secrets,
+        default_app,
+        listeners,
+    });
+    Ok(Stores {
+        registry: sqlite.clone(),
+        log: sqlite.clone(),
+        followers: sqlite.clone(),
+        settings: sqlite,
+    })
+}
+
+fn make_folder(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    match path.parent().filter(|folder| *folder != Path::new("")) {
+        Some(folder) => std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder),
+        None => Ok(()),
+    }
+}
+
+fn followers_path(path: &Path) -> PathBuf {
+    let stem = path
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    path.with_file_name(format!("{stem}-followers.db"))
+}
+
+fn connect_options(path: &Path, synchronous: SqliteSynchronous) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(synchronous)
+        .busy_timeout(Duration::from_secs(5))
+        .pragma("wal_autocheckpoint", "1000")
+        .disable_statement_logging()
+}
+
+/// A connection whose durability was asked back.
+async fn connect(path: &Path, synchronous: SqliteSynchronous) -> Result<SqliteConnection, sqlx::Error> {
+    let expected = if matches!(synchronous, SqliteSynchronous::Full) {
+        2
+    } else {
+        1
+    };
+    let mut connection = connect_options(path, synchronous).connect().await?;
+    let (mode,): (String,) = sqlx::query_as("PRAGMA journal_mode")
+        .fetch_one(&mut connection)
+        .await?;
+    let (level,): (i64,) = sqlx::query_as("PRAGMA synchronous")
+        .fetch_one(&mut connection)
+        .await?;
+    if mode != "wal" || level != expected {
+        let message =
+            format!("the database has journal_mode {mode} and synchronous {level}, not wal and {expected}");
+        return Err(sqlx::Error::Configuration(message.into()));
+    }
+    Ok(connection)
+}
+
+async fn pool(path: &Path, connections: u32) -> Result<SqlitePool, sqlx::Error> {
+    // `create_key` writes through it, so it is as durable as the writer.
+    let options = connect_options(path, SqliteSynchronous::Full);
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .connect_with(options)
+        .await
+}
+
+fn unavailable(error: sqlx::Error) -> StoreError {
+    match error {
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => StoreError::Corrupt(error.to_string()),
+        other => StoreError::Unavailable(other.to_string()),
+    }
+}

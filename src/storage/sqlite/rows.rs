@@ -1,0 +1,129 @@
+//! Rows to records.
+
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::unavailable;
+use crate::auth::secret_box::SecretBox;
+use crate::domain::clock::Timestamp;
+use crate::domain::event::{EventKind, NewEvent, StoredEvent};
+use crate::domain::ids::{
+    AppId, DeviceId, DeviceKey, NodeId, Position, ProductId, ProductKey, RequestId, VersionKey,
+};
+use crate::storage::{App, Device, Product, ProductAttributes, Result, StoreError};
+
+/// The columns of an event, in the order that [`event`] reads.
+pub(super) const EVENT: &str =
+    "position, kind, device_key, version_key, reported_by, received_ms, request_id, payload, faults";
+
+pub(super) fn event(row: &SqliteRow) -> Result<StoredEvent> {
+    let code: i64 = row.try_get(1).map_err(unavailable)?;
+    let kind =
+        EventKind::from_code(code).ok_or_else(|| StoreError::Corrupt(format!("an event of kind {code}")))?;
+    let device: Option<i64> = row.try_get(2).map_err(unavailable)?;
+    let version: Option<i64> = row.try_get(3).map_err(unavailable)?;
+    let reported_by: Option<i64> = row.try_get(4).map_err(unavailable)?;
+    let request_id: Vec<u8> = row.try_get(6).map_err(unavailable)?;
+    let request_id = request_id
+        .try_into()
+        .map_err(|_| StoreError::Corrupt("a request id of another size".to_owned()))?;
+    let payload: Vec<u8> = row.try_get(7).map_err(unavailable)?;
+    Ok(StoredEvent {
+        position: Position(row.try_get(0).map_err(unavailable)?),
+        event: NewEvent {
+            kind,
+            device: device.map(DeviceKey).zip(version.map(VersionKey)),
+            reported_by: reported_by.map(DeviceKey),
+            received: Timestamp(row.try_get(5).map_err(unavailable)?),
+            request_id: RequestId::from_bytes(request_id),
+            payload: payload.into(),
+            faults: row.try_get(8).map_err(unavailable)?,
+        },
+    })
+}
+
+/// What [`product`] reads.
+pub(super) const PRODUCT: &str =
+    "SELECT p.*, a.app_id, a.name AS app_name FROM products p JOIN apps a USING (app_key)";
+
+pub(super) fn product(row: &SqliteRow) -> Result<Product> {
+    let text = |column: &str| row.try_get::<String, _>(column).map_err(unavailable);
+    let optional = |column: &str| row.try_get::<Option<String>, _>(column).map_err(unavailable);
+    Ok(Product {
+        key: ProductKey(row.try_get("product_key").map_err(unavailable)?),
+        product_id: id(ProductId::parse(&text("product_id")?))?,
+        app: App {
+            app_id: id(AppId::parse(&text("app_id")?))?,
+            name: text("app_name")?,
+        },
+        attributes: ProductAttributes {
+            name: text("name")?,
+            device_type: text("device_type")?,
+            protocol_type: text("protocol_type")?,
+            data_format: text("data_format")?,
+            manufacturer_name: optional("manufacturer_name")?,
+            industry: optional("industry")?,
+            description: optional("description")?,
+            service_capabilities: text("service_capabilities")?,
+            validation_mode: optional("validation_mode")?,
+            require_sign_type_1: row.try_get("require_sign_type_1").map_err(unavailable)?,
+        },
+        created: Timestamp(row.try_get("created_ms").map_err(unavailable)?),
+    })
+}
+
+/// What [`device`] reads.
+pub(super) const DEVICE: &str =
+    "SELECT d.*, p.product_id, p.name AS product_name, a.app_id, a.name AS app_name,
+        g.device_id AS gateway_id, g.gateway_key AS grandparent_key
+    FROM devices d JOIN products p ON p.product_key = d.product_key JOIN apps a ON a.app_key = p.app_key
+    LEFT JOIN devices g ON g.device_key = d.gateway_key";
+
+pub(super) fn device(row: &SqliteRow, secrets: &SecretBox) -> Result<Device> {
+    let text = |column: &str| row.try_get::<String, _>(column).map_err(unavailable);
+    let optional = |column: &str| row.try_get::<Option<String>, _>(column).map_err(unavailable);
+    let key: i64 = row.try_get("device_key").map_err(unavailable)?;
+    let open = |sealed: Vec<u8>| {
+        let opened = secrets.open(&sealed, &binding(key));
+        opened.map_err(|error| StoreError::Corrupt(format!("device key {key}: {error}")))
+    };
+    let secondary: Option<Vec<u8>> = row.try_get("secondary_secret").map_err(unavailable)?;
+    let parent: Option<i64> = row.try_get("gateway_key").map_err(unavailable)?;
+    let grandparent: Option<i64> = row.try_get("grandparent_key").map_err(unavailable)?;
+    Ok(Device {
+        key: DeviceKey(key),
+        device_id: id(DeviceId::parse(&text("device_id")?))?,
+        node_id: id(NodeId::parse(&text("node_id")?))?,
+        product: ProductKey(row.try_get("product_key").map_err(unavailable)?),
+        product_id: id(ProductId::parse(&text("product_id")?))?,
+        product_name: text("product_name")?,
+        app: App {
+            app_id: id(AppId::parse(&text("app_id")?))?,
+            name: text("app_name")?,
+        },
+        gateway: optional("gateway_id")?
+            .map(|text| id(DeviceId::parse(&text)))
+            .transpose()?,
+        ancestors: parent.into_iter().chain(grandparent).map(DeviceKey).collect(),
+        name: optional("name")?,
+        description: optional("description")?,
+        extension_info: optional("extension_info")?,
+        secret: open(row.try_get("secret").map_err(unavailable)?)?,
+        secondary_secret: secondary.map(open).transpose()?,
+        secure_access: row.try_get("secure_access").map_err(unavailable)?,
+        timeout_seconds: row.try_get("timeout_seconds").map_err(unavailable)?,
+        epoch: row.try_get("epoch").map_err(unavailable)?,
+        frozen: row.try_get("frozen").map_err(unavailable)?,
+        version: VersionKey(row.try_get("version_key").map_err(unavailable)?),
+        created: Timestamp(row.try_get("created_ms").map_err(unavailable)?),
+    })
+}
+
+/// What a device's secret is bound to: a row moved to another device does not open.
+pub(super) fn binding(device_key: i64) -> Vec<u8> {
+    format!("device:{device_key}").into_bytes()
+}
+
+fn id<T>(parsed: std::result::Result<T, crate::domain::ids::IdError>) -> Result<T> {
+    parsed.map_err(|error| StoreError::Corrupt(format!("a stored id {error}")))
+}

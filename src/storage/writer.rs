@@ -1,0 +1,221 @@
+//! The group-commit writer: takes what waits, commits it at once, then answers every caller. Bounded in rows and bytes;
+//! a full queue answers [`StoreError::Busy`] without waiting. What a commit does is its backend's.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{Result, StoreError};
+use crate::domain::event::NewEvent;
+use crate::domain::ids::Position;
+
+/// Bounds of the queue and of one commit.
+#[derive(Clone, Copy, Debug)]
+pub struct WriterLimits {
+    /// Rows that may wait.
+    pub queue_rows: usize,
+    /// Bytes that may wait.
+    pub queue_bytes: usize,
+    /// Rows of one commit, unless a single job has more.
+    pub batch_rows: usize,
+    /// Bytes of one commit, unless a single job has more.
+    pub batch_bytes: usize,
+}
+
+/// What a caller wants written.
+#[derive(Debug)]
+pub enum Work<C> {
+    /// These events, in order.
+    Append(Vec<NewEvent>),
+    /// A change of the backend's own kind.
+    Change(C),
+}
+
+/// What was written.
+#[derive(Debug)]
+pub enum Done<O> {
+    /// The events; the position of the last.
+    Appended(Position),
+    /// The change.
+    Changed(O),
+}
+
+/// Commits groups of work; the one that knows the database.
+#[async_trait]
+pub trait CommitBackend: Send + 'static {
+    /// A change.
+    type Change: Send + 'static;
+    /// What a change comes to.
+    type Outcome: Send + 'static;
+
+    /// Writes all of `work` in one transaction, on disk before this returns, answers in the same order. An error means
+    /// that nothing of it was written.
+    async fn commit(&mut self, work: Vec<Work<Self::Change>>) -> Result<Vec<Done<Self::Outcome>>>;
+}
+
+struct Item<B: CommitBackend> {
+    work: Work<B::Change>,
+    rows: usize,
+    bytes: usize,
+    answer: oneshot::Sender<Result<Done<B::Outcome>>>,
+}
+
+/// The front of the queue; clones share it.
+pub struct Writer<B: CommitBackend> {
+    queue: mpsc::UnboundedSender<Item<B>>,
+    waiting: Arc<Waiting>,
+    limits: WriterLimits,
+    closing: CancellationToken,
+    closed: CancellationToken,
+}
+
+#[derive(Default)]
+struct Waiting {
+    rows: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+impl Waiting {
+    fn release(&self, rows: usize, bytes: usize) {
+        self.rows.fetch_sub(rows, Ordering::Relaxed);
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+impl<B: CommitBackend> Writer<B> {
+    /// Starts the writer's task over a backend.
+    pub fn start(backend: B, limits: WriterLimits, tracker: &TaskTracker) -> Self {
+        // The queue is bounded by `waiting`, in rows and bytes, before anything is sent.
+        let (queue, items) = mpsc::unbounded_channel();
+        let writer = Self {
+            queue,
+            waiting: Arc::default(),
+            limits,
+            closing: CancellationToken::new(),
+            closed: CancellationToken::new(),
+        };
+        let task = WriterTask {
+            backend,
+            items,
+            waiting: writer.waiting.clone(),
+            limits,
+        };
+        let (closing, closed) = (writer.closing.clone(), writer.closed.clone());
+        tracker.spawn(async move {
+            let _closed = closed.drop_guard();
+            task.run(closing).await;
+        });
+        writer
+    }
+
+    /// Waits until the events are on disk; the last one's position.
+    pub async fn append(&self, events: Vec<NewEvent>) -> Result<Position> {
+        let rows = events.len();
+        let bytes = events.iter().map(|event| event.payload.len() + 128).sum();
+        match self.submit(Work::Append(events), rows, bytes).await? {
+            Done::Appended(position) => Ok(position),
+            Done::Changed(_) => Err(StoreError::Corrupt("the writer answered another call".to_owned())),
+        }
+    }
+
+    /// Waits until the change is on disk.
+    pub async fn change(&self, change: B::Change, bytes: usize) -> Result<B::Outcome> {
+        match self.submit(Work::Change(change), 1, bytes).await? {
+            Done::Changed(outcome) => Ok(outcome),
+            Done::Appended(_) => Err(StoreError::Corrupt("the writer answered another call".to_owned())),
+        }
+    }
+
+    async fn submit(&self, work: Work<B::Change>, rows: usize, bytes: usize) -> Result<Done<B::Outcome>> {
+        if self.closing.is_cancelled() {
+            return Err(stopping());
+        }
+        let waiting_rows = self.waiting.rows.fetch_add(rows, Ordering::Relaxed) + rows;
+        let waiting_bytes = self.waiting.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if waiting_rows > self.limits.queue_rows || waiting_bytes > self.limits.queue_bytes {
+            self.waiting.release(rows, bytes);
+            return Err(StoreError::Busy);
+        }
+        let (answer, answered) = oneshot::channel();
+        if self
+            .queue
+            .send(Item {
+                work,
+                rows,
+                bytes,
+                answer,
+            })
+            .is_err()
+        {
+            self.waiting.release(rows, bytes);
+            return Err(stopping());
+        }
+        answered.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    /// Takes no more, and waits until what was taken is written.
+    pub async fn close(&self) {
+        self.closing.cancel();
+        self.closed.cancelled().await;
+    }
+}
+
+fn stopping() -> StoreError {
+    StoreError::Unavailable("the store is closing".to_owned())
+}
+
+struct WriterTask<B: CommitBackend> {
+    backend: B,
+    items: mpsc::UnboundedReceiver<Item<B>>,
+    waiting: Arc<Waiting>,
+    limits: WriterLimits,
+}
+
+impl<B: CommitBackend> WriterTask<B> {
+    async fn run(mut self, closing: CancellationToken) {
+        loop {
+            let first = tokio::select! {
+                biased;
+                item = self.items.recv() => item,
+                () = closing.cancelled(), if !self.items.is_closed() => {
+                    self.items.close();
+                    continue;
+                }
+            };
+            let Some(first) = first else { return };
+            self.commit_with(first).await;
+        }
+    }
+
+    async fn commit_with(&mut self, first: Item<B>) {
+        let (mut rows, mut bytes) = (first.rows, first.bytes);
+        let mut work = vec![first.work];
+        let mut answers = vec![first.answer];
+        while rows < self.limits.batch_rows && bytes < self.limits.batch_bytes {
+            let Ok(item) = self.items.try_recv() else { break };
+            rows += item.rows;
+            bytes += item.bytes;
+            work.push(item.work);
+            answers.push(item.answer);
+        }
+        let result = self.backend.commit(work).await;
+        self.waiting.release(rows, bytes);
+        match result {
+            // A caller that went away has no use for its answer.
+            Ok(done) => answers
+                .into_iter()
+                .zip(done)
+                .for_each(|(answer, done)| drop(answer.send(Ok(done)))),
+            Err(error) => {
+                tracing::error!(%error, rows, "a commit failed, nothing of it was acknowledged");
+                for answer in answers {
+                    drop(answer.send(Err(StoreError::Unavailable(error.to_string()))));
+                }
+            }
+        }
+    }
+}
