@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use rustls::ServerConfig;
 
 use crate::auth::access_token::TokenKey;
@@ -12,9 +11,9 @@ use crate::auth::secret_box::{MasterKey, SecretBox};
 use crate::config::Config;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::history::{History, Indexer, Retention, RetentionSettings};
-use crate::http::Readiness;
 use crate::http::device::{self, DeviceState};
 use crate::http::management::{self, ManagementState};
+use crate::http::{Readiness, Routes};
 use crate::ingest::{Ingest, IngestSettings};
 use crate::lifecycle::{self, Lifecycle};
 use crate::server::{ConnectionSlots, Listener, ServerLimits};
@@ -63,14 +62,17 @@ pub enum StartError {
     Signals(std::io::Error),
 }
 
+/// What tasks that only have to flush may take.
+const AFTER_GRACE: Duration = Duration::from_secs(5);
+
 /// An instance, built and not yet running.
 pub struct App {
     config: Config,
     lifecycle: Lifecycle,
     stores: Stores,
     readiness: Arc<Readiness>,
-    device: Router,
-    management: Router,
+    device: Routes,
+    management: Routes,
     tls: Arc<ServerConfig>,
     project_id: String,
 }
@@ -167,7 +169,7 @@ impl App {
     }
 
     /// The management routes, for the program's own first steps.
-    pub fn management(&self) -> Router {
+    pub fn management(&self) -> Routes {
         self.management.clone()
     }
 
@@ -193,26 +195,31 @@ impl App {
         self.start_followers();
         let limits = Arc::new(server_limits(&self.config));
         let slots = ConnectionSlots::new(self.config.server.max_connections);
+        // Ends first: what is in flight is stored and answered before anything behind it stops.
+        let serving = Lifecycle::new();
         for (name, listener, router) in [
             ("device listener", device, self.device),
             ("management listener", management, self.management),
         ] {
             let (tls, limits, slots) = (self.tls.clone(), limits.clone(), slots.clone());
-            let stop = self.lifecycle.token();
-            self.lifecycle
-                .spawn(name, listener.run(tls, router, limits, slots, stop));
+            let stop = serving.token();
+            serving.spawn(name, listener.run(tls, router, limits, slots, stop));
         }
         ready(device_address, management_address);
         tokio::select! {
             signal = signals.wait() => tracing::info!(signal, "stopping"),
             () = self.lifecycle.token().cancelled_owned() => tracing::error!("a task failed, stopping"),
+            () = serving.token().cancelled_owned() => tracing::error!("a listener failed, stopping"),
         }
         self.readiness.stop();
-        self.lifecycle.shutdown();
-        self.stores.log.close().await;
+        serving.shutdown();
         let grace = Duration::from_secs(self.config.server.shutdown_grace_seconds);
-        if !self.lifecycle.drain(grace + Duration::from_secs(1)).await {
-            tracing::warn!("some tasks did not end within the grace");
+        // A listener cuts its connections at the end of the grace itself.
+        serving.drain(grace + AFTER_GRACE).await;
+        self.stores.log.close().await;
+        self.lifecycle.shutdown();
+        if !self.lifecycle.drain(AFTER_GRACE).await {
+            tracing::warn!("some tasks did not end in time");
         }
         tracing::info!("stopped");
         Ok(())

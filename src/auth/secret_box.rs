@@ -82,11 +82,6 @@ impl SecretBox {
     ///
     /// # Panics
     /// Never: the derived key has the length that the cipher takes.
-    #[expect(
-        clippy::missing_panics_doc,
-        clippy::expect_used,
-        reason = "32 bytes are always an AES-256 key"
-    )]
     pub fn new(master: &MasterKey) -> Self {
         let key = master.derive("fieldgate secrets at rest");
         Self(RandomizedNonceKey::new(&AES_256_GCM, key.as_ref()).expect("32 bytes"))

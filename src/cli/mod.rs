@@ -15,9 +15,13 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Config, ConfigError};
 
-/// The platform side of IoTDA's HTTPS device access.
+/// The command line.
 #[derive(Parser)]
-#[command(name = "fieldgate", version, about)]
+#[command(
+    name = "fieldgate",
+    version,
+    about = "The platform side of IoTDA's HTTPS device access"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

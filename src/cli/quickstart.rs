@@ -4,20 +4,16 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use axum::Router;
-use axum::body::Body;
 use clap::Args;
-use http::{Method, Request, StatusCode};
-use http_body_util::BodyExt;
+use http::{Method, StatusCode};
 use toml::{Table, Value};
-use tower::ServiceExt;
 
 use super::{Outcome, keys, print, print_listening, runtime, shown};
 use crate::app::App;
 use crate::auth::access_key::{Role, split_token};
 use crate::config::{self, Config, ConfigError};
 use crate::domain::clock::{Clock, SystemClock};
-use crate::http::Principal;
+use crate::http::InProcess;
 use crate::observability;
 use crate::tls::development;
 
@@ -122,15 +118,11 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 impl Demo {
     /// Makes what is missing through the same routes that everyone uses; goes on with what is there.
     async fn prepare(app: &App, folder: &Path) -> Result<Self, Failure> {
-        let door = Door {
-            router: app.management(),
-            base: format!("/v5/iot/{}", app.project_id()),
-        };
+        let routes = InProcess::new(app.management(), app.project_id());
         let product = format!(
             r#"{{"product_id":"{PRODUCT}","name":"Demo","device_type":"Meter","protocol_type":"HTTPS","data_format":"json","service_capabilities":{MODEL}}}"#
         );
-        door.ensure(&format!("/products/{PRODUCT}"), "/products", product)
-            .await?;
+        ensure(&routes, &format!("/products/{PRODUCT}"), "/products", product).await?;
         let mut secrets = Vec::new();
         for (device, node, gateway) in [
             (DEVICE, "meter1", None),
@@ -140,9 +132,7 @@ impl Demo {
             let gateway = gateway.map_or(String::new(), |id| format!(r#","gateway_id":"{id}""#));
             let body =
                 format!(r#"{{"device_id":"{device}","node_id":"{node}","product_id":"{PRODUCT}"{gateway}}}"#);
-            let made = door
-                .ensure(&format!("/devices/{device}"), "/devices", body)
-                .await?;
+            let made = ensure(&routes, &format!("/devices/{device}"), "/devices", body).await?;
             let secret = made
                 .pointer("/auth_info/secret")
                 .and_then(serde_json::Value::as_str);
@@ -170,12 +160,12 @@ impl Demo {
         let mut out = String::new();
         let auth = |id: &str, secret: &str| {
             format!(
-                "curl -sS --cacert \"$CA\" -d '{{\"device_id\":\"{id}\",\"sign_type\":0,\"timestamp\":\"'$(date -u +%Y%m%d%H)'\",\"password\":\"'$(printf %s \"{secret}\" | openssl dgst -sha256 -hmac \"$(date -u +%Y%m%d%H)\" | sed 's/.*= //')'\"}}' https://{device}/v5/device-auth | sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/'"
+                "curl -sS --cacert \"$CA\" -d '{{\"device_id\":\"{id}\",\"sign_type\":0,\"timestamp\":\"'$HOUR'\",\"password\":\"'$(printf %s \"{secret}\" | openssl dgst -sha256 -hmac \"$HOUR\" | sed 's/.*= //')'\"}}' https://{device}/v5/device-auth | sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/'"
             )
         };
         let post = |token: &str, id: &str, path: &str, body: &str| {
             format!(
-                "curl -sS --cacert \"$CA\" -w '%{{http_code}}\\n' -H \"access_token: ${token}\" -d '{body}' https://{device}/v5/devices/{id}/sys/{path}"
+                "curl -sS --cacert \"$CA\" -w ' HTTP %{{http_code}}\\n' -H \"access_token: ${token}\" -d '{body}' https://{device}/v5/devices/{id}/sys/{path}"
             )
         };
         let report = r#"{"services":[{"service_id":"Meter","properties":{"temperature":21.5,"humidity":40,"status":"OK"}}]}"#;
@@ -190,14 +180,13 @@ impl Demo {
                 String::new(),
             ),
             ("", format!("CA={ca}")),
-            ("", format!("DEVICE_ID={DEVICE}")),
             ("", format!("SECRET={}", self.secret)),
             ("", format!("GATEWAY_SECRET={}", self.gateway_secret)),
             ("", format!("API=https://{management}/v5/iot/{}", self.project_id)),
             ("", format!("AUTH={}", self.token)),
             (
                 "authenticate: the password is the HMAC of the secret for this hour",
-                format!("TOKEN=$({})", auth(DEVICE, "$SECRET")),
+                format!("HOUR=$(date -u +%Y%m%d%H); TOKEN=$({})", auth(DEVICE, "$SECRET")),
             ),
             (
                 "report properties",
@@ -209,7 +198,10 @@ impl Demo {
             ),
             (
                 "authenticate the gateway",
-                format!("GATEWAY_TOKEN=$({})", auth(GATEWAY, "$GATEWAY_SECRET")),
+                format!(
+                    "HOUR=$(date -u +%Y%m%d%H); GATEWAY_TOKEN=$({})",
+                    auth(GATEWAY, "$GATEWAY_SECRET")
+                ),
             ),
             (
                 "report for the gateway's child",
@@ -264,43 +256,19 @@ async fn token(app: &App, folder: &Path) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// The management routes, called beside the socket.
-struct Door {
-    router: Router,
-    base: String,
-}
-
-impl Door {
-    async fn ensure(&self, show: &str, create: &str, body: String) -> Result<serde_json::Value, Failure> {
-        let (status, shown) = self.call(Method::GET, show, String::new()).await?;
-        if status == StatusCode::OK {
-            return Ok(shown);
-        }
-        let (status, made) = self.call(Method::POST, create, body).await?;
-        if status == StatusCode::CREATED {
-            Ok(made)
-        } else {
-            Err(format!("the demo was refused: {made}").into())
-        }
+/// What is there, or what `create` makes.
+async fn ensure(
+    routes: &InProcess,
+    show: &str,
+    create: &str,
+    body: String,
+) -> Result<serde_json::Value, Failure> {
+    let (status, shown) = routes.call(Method::GET, show, String::new()).await?;
+    if status == StatusCode::OK {
+        return Ok(shown);
     }
-
-    async fn call(
-        &self,
-        method: Method,
-        path: &str,
-        body: String,
-    ) -> Result<(StatusCode, serde_json::Value), Failure> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.base))
-            .body(Body::from(body))?;
-        request.extensions_mut().insert(Principal {
-            access_key: "quickstart".to_owned(),
-            role: Role::Admin,
-        });
-        let response = self.router.clone().oneshot(request).await?;
-        let status = response.status();
-        let bytes = response.into_body().collect().await?.to_bytes();
-        Ok((status, serde_json::from_slice(&bytes)?))
+    match routes.call(Method::POST, create, body).await? {
+        (StatusCode::CREATED, made) => Ok(made),
+        (_, refusal) => Err(format!("the demo was refused: {refusal}").into()),
     }
 }

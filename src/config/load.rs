@@ -58,10 +58,7 @@ pub enum ConfigError {
 }
 
 /// The process's environment.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "config/ is where the environment is read"
-)]
+#[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
 pub fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars()
 }

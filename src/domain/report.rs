@@ -117,8 +117,8 @@ fn services<'a>(prefix: &str, value: Option<&'a RawValue>) -> Result<Vec<Service
 fn service<'a>(prefix: &str, index: usize, entry: &'a RawValue) -> Result<ServiceReport<'a>, ShapeFault> {
     #[derive(Deserialize)]
     struct Service<'a> {
-        #[serde(borrow)]
-        service_id: Option<&'a RawValue>,
+        #[serde(borrow, rename = "service_id")]
+        id: Option<&'a RawValue>,
         #[serde(borrow)]
         properties: Option<&'a RawValue>,
         #[serde(borrow)]
@@ -131,7 +131,7 @@ fn service<'a>(prefix: &str, index: usize, entry: &'a RawValue) -> Result<Servic
     }
     let service: Service<'a> =
         serde_json::from_str(entry.get()).map_err(|_| fault(at(""), "must be an object"))?;
-    let Some(id) = service.service_id else {
+    let Some(id) = service.id else {
         return Err(fault(at(".service_id"), "is missing"));
     };
     let service_id = text(id).ok_or_else(|| fault(at(".service_id"), "must be a string"))?;

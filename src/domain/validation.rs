@@ -27,15 +27,15 @@ pub enum FaultKind {
     OutOfRange,
     /// Between two steps.
     OffStep,
-    /// Longer than max_length.
+    /// Longer than `max_length`.
     TooLong,
-    /// Not in enum_list.
+    /// Not in `enum_list`.
     NotInList,
 }
 
 /// One value, or one service, that does not fit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("services[{service}]{}: {message}", .property.as_ref().map(|name| format!(".properties.{name}")).unwrap_or_else(|| ".service_id".to_owned()))]
+#[error("services[{service}]{}: {message}", .property.as_ref().map_or_else(|| ".service_id".to_owned(), |name| format!(".properties.{name}")))]
 pub struct Fault {
     /// Which entry of `services`.
     pub service: usize,

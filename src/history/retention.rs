@@ -64,9 +64,9 @@ impl Retention {
         };
         let mut removed = 0;
         while !stop.is_cancelled() {
-            let step = self.stores.log.purge(request).await?;
-            removed += step;
-            if step == 0 {
+            let purged = self.stores.log.purge(request).await?;
+            removed += purged;
+            if purged == 0 {
                 break;
             }
         }

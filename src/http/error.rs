@@ -96,6 +96,8 @@ error_table! {
 pub struct ApiError {
     kind: ErrorKind,
     detail: String,
+    /// For the log instead of `detail`: what the caller must not see.
+    logged: Option<String>,
     allow: Option<&'static str>,
 }
 
@@ -109,17 +111,16 @@ impl ApiError {
         Self {
             kind,
             detail: detail.into(),
+            logged: None,
             allow: None,
         }
     }
 
     /// 405, naming the methods that the path takes.
     pub fn method_not_allowed(allow: &'static str) -> Self {
-        let detail = format!("this path takes {allow} alone");
         Self {
-            kind: ErrorKind::NO_METHOD,
-            detail,
             allow: Some(allow),
+            ..Self::new(ErrorKind::NO_METHOD, format!("this path takes {allow} alone"))
         }
     }
 
@@ -157,7 +158,9 @@ impl IntoResponse for ApiError {
         if self.kind == ErrorKind::TOO_SLOW {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        response.extensions_mut().insert(LoggedError(code, self.detail));
+        response
+            .extensions_mut()
+            .insert(LoggedError(code, self.logged.unwrap_or(self.detail)));
         response
     }
 }
@@ -166,13 +169,13 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Busy => Self::new(ErrorKind::UNAVAILABLE, "The write queue is full, try again."),
-            StoreError::Unavailable(cause) => {
-                tracing::error!(cause, "the store is unavailable");
-                Self::new(
+            StoreError::Unavailable(cause) => Self {
+                logged: Some(cause),
+                ..Self::new(
                     ErrorKind::UNAVAILABLE,
                     "Nothing can be stored right now, try again.",
                 )
-            }
+            },
             StoreError::Corrupt(cause) => Self::new(ErrorKind::INTERNAL, cause),
         }
     }

@@ -5,8 +5,12 @@ pub mod device;
 pub mod error;
 mod extract;
 mod health;
+mod in_process;
 pub mod management;
 mod request_log;
 
-pub use extract::principal::Principal;
 pub use health::Readiness;
+pub use in_process::InProcess;
+
+/// The routes of one listener: a tower service.
+pub type Routes = axum::Router;

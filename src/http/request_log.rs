@@ -37,7 +37,7 @@ pub async fn with_request_id(
         path: uri.path(),
         peer: peer.map(|peer| peer.ip()),
         status: response.status().as_u16(),
-        micros: started.elapsed().as_micros(),
+        micros: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
     };
     line.write(response.extensions().get());
     response
@@ -49,7 +49,7 @@ struct Line<'a> {
     path: &'a str,
     peer: Option<std::net::IpAddr>,
     status: u16,
-    micros: u128,
+    micros: u64,
 }
 
 impl Line<'_> {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::{Ingest, KnownDevice};
 use crate::auth::access_token::TokenClaims;
 use crate::auth::device_password;
+use crate::auth::secret::Secret;
 use crate::domain::clock::Timestamp;
 use crate::domain::event_time;
 use crate::domain::ids::DeviceId;
@@ -199,7 +200,7 @@ fn judge(device: Option<&KnownDevice>, request: &AuthenticationRequest) -> Resul
     let primary = device.map_or(NOBODY, |device| device.secret.expose());
     let secondary = device
         .and_then(|device| device.secondary_secret.as_ref())
-        .map(|secret| secret.expose());
+        .map(Secret::expose);
     let first = device_password::verify(primary, &request.timestamp, &request.password);
     let second = device_password::verify(secondary.unwrap_or(NOBODY), &request.timestamp, &request.password);
     let Some(device) = device else {

@@ -59,7 +59,7 @@ pub struct DeviceDirectory {
 impl DeviceDirectory {
     /// Over `registry`, listening for its changes.
     pub fn new(
-        registry: Arc<dyn Registry>,
+        registry: &Arc<dyn Registry>,
         activity: Arc<ActivityBook>,
         default_mode: ValidationMode,
         capacity: usize,
@@ -159,7 +159,7 @@ fn known_product(product: &Product, default_mode: ValidationMode) -> Result<Know
         None => default_mode,
         Some(text) => text
             .parse()
-            .map_err(|_| StoreError::Corrupt(format!("the validation mode of product {id}: {text}")))?,
+            .map_err(|()| StoreError::Corrupt(format!("the validation mode of product {id}: {text}")))?,
     };
     Ok(KnownProduct {
         model,

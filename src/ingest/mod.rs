@@ -47,7 +47,7 @@ impl Ingest {
     pub fn new(stores: Stores, tokens: TokenKey, clock: Arc<dyn Clock>, settings: IngestSettings) -> Self {
         let activity = Arc::new(ActivityBook::new(stores.followers.clone()));
         let directory = DeviceDirectory::new(
-            stores.registry.clone(),
+            &stores.registry,
             activity.clone(),
             settings.default_mode,
             settings.cached_devices,

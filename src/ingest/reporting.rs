@@ -1,6 +1,7 @@
 //! Messages, property reports and gateway batches: scan, shape, children, model, stamp, append. A report is one unit,
 //! a batch too: stored whole or refused whole.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -33,7 +34,7 @@ pub enum ReportRefusal {
     /// It breaks the product model; the text names the first faults with their paths.
     #[error("{0}")]
     Model(String),
-    /// More than [`MAX_CHILDREN`] children; how many there were.
+    /// More than 50 children; how many there were.
     #[error("the report holds {0} children")]
     TooManyChildren(usize),
     /// A child is unknown or not under this gateway.
@@ -70,13 +71,11 @@ impl Ingest {
             let services = report::parse_properties(text).map_err(ReportRefusal::Shape)?;
             self.judge(device, &services, now, &request_id, "")?
         };
-        match event {
-            Some(event) => self.store(device, vec![event], now).await,
-            None => {
-                self.activity.seen(&device.traffic, now);
-                Ok(())
-            }
+        if let Some(event) = event {
+            return self.store(device, vec![event], now).await;
         }
+        self.activity.seen(&device.traffic, now);
+        Ok(())
     }
 
     /// Checks a gateway's report for its children, each against its own model, and stores all of them.
@@ -214,7 +213,8 @@ fn named(place: &str, faults: &[Fault]) -> String {
         text.push_str(&fault.to_string());
     }
     if faults.len() > FAULTS_NAMED {
-        text.push_str(&format!("; and {} more", faults.len() - FAULTS_NAMED));
+        // Writing to a String cannot fail.
+        let _ = write!(text, "; and {} more", faults.len() - FAULTS_NAMED);
     }
     text
 }

@@ -211,7 +211,6 @@ impl<B: CommitBackend> WriterTask<B> {
                 .zip(done)
                 .for_each(|(answer, done)| drop(answer.send(Ok(done)))),
             Err(error) => {
-                tracing::error!(%error, rows, "a commit failed, nothing of it was acknowledged");
                 for answer in answers {
                     drop(answer.send(Err(StoreError::Unavailable(error.to_string()))));
                 }

@@ -12,6 +12,9 @@ use crate::server::is_too_slow;
 /// The largest body: 1 MB (device-api.md, transport).
 pub const MAX_BODY_BYTES: usize = 1_048_576;
 
+/// What is set aside before the first byte came: an announced length is only a promise.
+const FIRST_BUFFER: usize = 64 * 1024;
+
 /// A body of at most [`MAX_BODY_BYTES`], in any coding.
 pub struct CappedBody(pub Bytes);
 
@@ -24,7 +27,7 @@ impl<S: Send + Sync> FromRequest<S> for CappedBody {
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let announced = announced_length(&request)?;
         let mut body = request.into_body();
-        let mut bytes = BytesMut::with_capacity(announced.unwrap_or(0));
+        let mut bytes = BytesMut::with_capacity(announced.unwrap_or(0).min(FIRST_BUFFER));
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| unreadable(&error))?;
             if let Ok(data) = frame.into_data() {

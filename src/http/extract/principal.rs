@@ -17,8 +17,6 @@ const AUTH_TOKEN: &str = "x-auth-token";
 /// An authenticated caller.
 #[derive(Clone, Debug)]
 pub struct Principal {
-    /// The access key that was used.
-    pub access_key: String,
     /// What it may do.
     pub role: Role,
 }
@@ -100,8 +98,5 @@ async fn authenticate(parts: &Parts, state: &ManagementState) -> Result<Principa
         );
         return Err(ErrorKind::INVALID_TOKEN.into());
     }
-    Ok(Principal {
-        access_key: key.access_key,
-        role: key.role,
-    })
+    Ok(Principal { role: key.role })
 }

@@ -67,7 +67,8 @@ pub fn router(state: ManagementState, readiness: Arc<Readiness>) -> Router {
     Router::new()
         .nest("/v5/iot/{project_id}", project)
         .merge(health::routes(readiness))
-        .method_not_allowed_fallback(async || ApiError::method_not_allowed("other methods"))
+        // axum itself names the methods that the path takes, in `Allow`.
+        .method_not_allowed_fallback(async || ApiError::from(ErrorKind::NO_METHOD))
         .fallback(no_path)
         .layer(from_fn_with_state(clock, with_request_id))
         .with_state(state)

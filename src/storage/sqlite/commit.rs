@@ -35,7 +35,7 @@ static INSERTS: LazyLock<[String; 5]> = LazyLock::new(|| {
 /// A registry change or a step of retention.
 #[derive(Debug)]
 pub(crate) enum Change {
-    CreateProduct(NewProduct, Told),
+    CreateProduct(Box<NewProduct>, Told),
     DeleteProduct(ProductKey, Told),
     CreateDevice(Box<NewDevice>, Told),
     DeleteDevice(DeviceKey, Told),
@@ -201,7 +201,7 @@ impl SqliteCommit {
     async fn apply(&mut self, change: Change, group: &mut Group) -> Result<Outcome> {
         Ok(match change {
             Change::CreateProduct(product, told) => {
-                Outcome::ProductCreated(self.create_product(product, told, group).await?)
+                Outcome::ProductCreated(self.create_product(*product, told, group).await?)
             }
             Change::DeleteProduct(key, told) => {
                 Outcome::ProductDeleted(self.delete_product(key, told, group).await?)

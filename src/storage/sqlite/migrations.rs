@@ -68,8 +68,9 @@ mod tests {
         ] {
             let mut files: Vec<_> = std::fs::read_dir(folder)
                 .unwrap()
-                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-                .filter(|name| name.ends_with(".sql"))
+                .map(|entry| entry.unwrap())
+                .filter(|entry| entry.file_type().unwrap().is_file())
+                .map(|entry| entry.file_name().into_string().unwrap())
                 .collect();
             files.sort();
             let named: Vec<_> = steps

@@ -73,7 +73,10 @@ impl Registry for Sqlite {
 
     async fn create_product(&self, product: NewProduct, change: Told) -> Result<ProductCreation> {
         let bytes = product.attributes.service_capabilities.len() + change.payload.len();
-        match self.change(Change::CreateProduct(product, change), bytes).await? {
+        match self
+            .change(Change::CreateProduct(Box::new(product), change), bytes)
+            .await?
+        {
             Outcome::ProductCreated(outcome) => Ok(outcome),
             _ => Err(other_answer()),
         }
@@ -156,7 +159,7 @@ impl Registry for Sqlite {
     async fn list_devices(&self, filter: &DeviceFilter, page: PageRequest) -> Result<Page<Device>> {
         let (found, total) = self
             .page(rows::DEVICE, "d.device_key", page, |query| {
-                push_conditions(query, filter)
+                push_conditions(query, filter);
             })
             .await?;
         let devices = found

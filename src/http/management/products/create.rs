@@ -78,7 +78,7 @@ fn attributes(fields: &Fields<'_>) -> Result<ProductAttributes, ApiError> {
         ValidationMode::Filter,
         ValidationMode::Flag,
     ]
-    .map(|mode| mode.as_str());
+    .map(ValidationMode::as_str);
     let required_choice = |name: &str, choices: &[&str]| {
         fields
             .choice(name, choices)?
