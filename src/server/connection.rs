@@ -88,7 +88,6 @@ async fn serve_plain<T, S, B>(
             .header_read_timeout(None)
             .max_headers(MAX_HEADERS)
             .max_buf_size(limits.max_header_bytes.max(SMALLEST_BUFFER))
-            .pipeline_flush(true)
             .serve_connection(io, handler)
     );
     let mut alarm = std::pin::pin!(sleep_until(Instant::now() + limits.headers));

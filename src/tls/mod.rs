@@ -101,25 +101,29 @@ struct Certificates(Vec<Arc<CertifiedKey>>);
 
 impl ResolvesServerCert for Certificates {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let verifiable = || {
+            let schemes = hello.signature_schemes();
+            self.0
+                .iter()
+                .filter(move |certified| certified.key.choose_scheme(schemes).is_some())
+        };
         let suites = hello.cipher_suites();
-        let usable = self.0.iter().find(|certified| {
-            certified.key.choose_scheme(hello.signature_schemes()).is_some()
-                && suites
-                    .iter()
-                    .any(|suite| serves(*suite, certified.key.algorithm()))
-        });
-        usable.cloned()
+        let fits = |certified: &&Arc<CertifiedKey>| {
+            let family = suite_family(certified.key.algorithm());
+            suites
+                .iter()
+                .any(|suite| format!("{suite:?}").starts_with(family))
+        };
+        // Suites of TLS 1.3 go with every kind of key, but a client may list them and then speak 1.2: they count only
+        // where no suite of 1.2 decides.
+        verifiable().find(fits).or_else(|| verifiable().next()).cloned()
     }
 }
 
-/// Whether a suite that the client offers goes with a key of this kind; suites of TLS 1.3 go with every kind.
-fn serves(suite: rustls::CipherSuite, algorithm: SignatureAlgorithm) -> bool {
-    let name = format!("{suite:?}");
-    if name.starts_with("TLS13_") {
-        return true;
-    }
+/// How the names of the TLS 1.2 suites begin that go with a key of this kind.
+fn suite_family(algorithm: SignatureAlgorithm) -> &'static str {
     match algorithm {
-        SignatureAlgorithm::RSA => name.starts_with("TLS_ECDHE_RSA_"),
-        _ => name.starts_with("TLS_ECDHE_ECDSA_"),
+        SignatureAlgorithm::RSA => "TLS_ECDHE_RSA_",
+        _ => "TLS_ECDHE_ECDSA_",
     }
 }

@@ -1,0 +1,99 @@
+//! `kill -9` under load: every report that was answered 200 is there exactly once after the restart.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::harness::Gate;
+
+const ROUNDS: u32 = 20;
+const DEVICES: usize = 8;
+const SECRET: &str = "s3cret-of-the-device";
+
+/// Reports until the server is gone; gives the numbers that were answered 200.
+fn load(gate: &Gate, device: &str, token: &str, next: &AtomicU64, acknowledged: &Mutex<Vec<u64>>) {
+    let mut wire = gate.device_wire();
+    let path = format!("/v5/devices/{device}/sys/messages/up");
+    loop {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        let body = number.to_string();
+        match wire.try_call("POST", &path, &[("access_token", token)], body.as_bytes()) {
+            Ok(reply) => {
+                assert_eq!(reply.status, 200, "{}", reply.text());
+                acknowledged.lock().unwrap().push(number);
+            }
+            Err(_) => return,
+        }
+    }
+}
+
+/// How often each number is stored for a device.
+fn stored(gate: &Gate, device: &str, counts: &mut HashMap<u64, u32>) {
+    let mut wire = gate.management_wire();
+    let mut marker = "f".repeat(24);
+    loop {
+        let path = format!(
+            "/v5/iot/{}/devices/{device}/events?kind=message&limit=50&marker={marker}",
+            gate.project_id
+        );
+        let page = wire
+            .call("GET", &path, &[("X-Auth-Token", &gate.admin)], b"")
+            .json();
+        for event in page["events"].as_array().unwrap() {
+            let content = &event["notify_data"]["body"]["content"];
+            *counts.entry(content.as_u64().unwrap()).or_default() += 1;
+        }
+        match page["page"]["marker"].as_str() {
+            Some(next) => next.clone_into(&mut marker),
+            None => return,
+        }
+    }
+}
+
+#[test]
+fn what_was_answered_200_survives_twenty_kills_exactly_once() {
+    let devices: Vec<String> = (0..DEVICES).map(|number| format!("crash{number}")).collect();
+    let first = Gate::start();
+    for device in &devices {
+        first.device(device, SECRET, None);
+    }
+    let next = AtomicU64::new(1);
+    let acknowledged = Mutex::new(Vec::new());
+    let mut gate = first;
+    for round in 0..ROUNDS {
+        let tokens: Vec<String> = devices.iter().map(|device| gate.token(device, SECRET)).collect();
+        std::thread::scope(|scope| {
+            for (device, token) in devices.iter().zip(&tokens) {
+                scope.spawn(|| load(&gate, device, token, &next, &acknowledged));
+            }
+            // Another moment in each round.
+            std::thread::sleep(Duration::from_millis(150 + u64::from(round) * 13));
+            gate.signal("KILL");
+        });
+        gate = gate.started_again();
+    }
+
+    let mut counts = HashMap::new();
+    for device in &devices {
+        stored(&gate, device, &mut counts);
+    }
+    let acknowledged = acknowledged.into_inner().unwrap();
+    println!(
+        "{ROUNDS} kills: {} acknowledged, {} stored",
+        acknowledged.len(),
+        counts.len()
+    );
+    let missing: Vec<_> = acknowledged
+        .iter()
+        .filter(|number| !counts.contains_key(number))
+        .collect();
+    let twice: Vec<_> = counts.iter().filter(|(_, count)| **count != 1).collect();
+    assert!(
+        acknowledged.len() > 1000,
+        "there was load: {}",
+        acknowledged.len()
+    );
+    assert!(missing.is_empty(), "acknowledged and lost: {missing:?}");
+    assert!(twice.is_empty(), "stored more than once: {twice:?}");
+}

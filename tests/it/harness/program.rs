@@ -1,0 +1,250 @@
+//! The binary as a child process.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use rustls::ClientConfig;
+
+use super::client::{Suite, Wire, client_config};
+
+/// How long a start may take on a machine that is busy with other tests.
+const START: Duration = Duration::from_secs(60);
+
+/// The binary under test, with an environment of its own.
+pub fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fieldgate"));
+    for (name, _) in std::env::vars() {
+        if name.starts_with("FIELDGATE__") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Runs the binary to its end.
+pub fn program_output(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+    command()
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap()
+}
+
+/// What to start.
+#[derive(Clone, Default)]
+pub struct GateBuilder {
+    environment: Vec<(String, String)>,
+    folder: Option<PathBuf>,
+}
+
+impl GateBuilder {
+    /// Sets a configuration key, as `SECTION__KEY`.
+    pub fn with(mut self, key: &str, value: &str) -> Self {
+        self.environment
+            .push((format!("FIELDGATE__{key}"), value.to_owned()));
+        self
+    }
+
+    /// On an existing folder, which stays.
+    pub fn on(mut self, folder: &Path) -> Self {
+        self.folder = Some(folder.to_owned());
+        self
+    }
+
+    /// Starts `quickstart` and waits until it listens; makes an administrator's key beside it.
+    pub fn start(self) -> Gate {
+        let own = self.folder.is_none().then(|| tempfile::tempdir().unwrap());
+        let folder = self
+            .folder
+            .unwrap_or_else(|| own.as_ref().unwrap().path().join("data"));
+        let log = folder.with_extension("log");
+        let mut child = command()
+            .args(["quickstart", "--data-dir"])
+            .arg(&folder)
+            .env("FIELDGATE__DEVICE__LISTEN", "127.0.0.1:0")
+            .env("FIELDGATE__MANAGEMENT__LISTEN", "127.0.0.1:0")
+            .envs(self.environment)
+            .stdout(Stdio::piped())
+            .stderr(File::options().create(true).append(true).open(&log).unwrap())
+            .spawn()
+            .unwrap();
+        let (send, lines) = channel();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        std::thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                let _ = send.send(line);
+            }
+        });
+        let mut gate = Gate {
+            child,
+            lines: Mutex::new(lines),
+            log,
+            device: SocketAddr::from(([0, 0, 0, 0], 0)),
+            management: SocketAddr::from(([0, 0, 0, 0], 0)),
+            client: OnceLock::new(),
+            admin: String::new(),
+            project_id: String::new(),
+            folder,
+            own,
+        };
+        gate.device = gate.listening("device");
+        gate.management = gate.listening("management");
+        (gate.admin, gate.project_id) = gate.key("admin");
+        gate
+    }
+}
+
+/// A running instance; killed when dropped.
+pub struct Gate {
+    child: Child,
+    lines: Mutex<Receiver<String>>,
+    log: PathBuf,
+    client: OnceLock<Arc<ClientConfig>>,
+    pub device: SocketAddr,
+    pub management: SocketAddr,
+    /// `<access_key>:<secret_key>` of an administrator.
+    pub admin: String,
+    pub project_id: String,
+    pub folder: PathBuf,
+    own: Option<tempfile::TempDir>,
+}
+
+impl Gate {
+    /// One on a folder of its own.
+    pub fn start() -> Self {
+        GateBuilder::default().start()
+    }
+
+    pub fn builder() -> GateBuilder {
+        GateBuilder::default()
+    }
+
+    fn listening(&self, role: &str) -> SocketAddr {
+        let line = self.line();
+        let address = line.strip_prefix(&format!("listening role={role} address="));
+        address
+            .unwrap_or_else(|| panic!("instead of an address: {line}"))
+            .parse()
+            .unwrap()
+    }
+
+    /// The next line of standard output.
+    pub fn line(&self) -> String {
+        self.lines
+            .lock()
+            .unwrap()
+            .recv_timeout(START)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.log()))
+    }
+
+    /// What it logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// A new management key of this role, and the project.
+    pub fn key(&self, role: &str) -> (String, String) {
+        let folder = self.folder.to_str().unwrap();
+        let arguments = [
+            "keys",
+            "create",
+            "--name",
+            "test",
+            "--role",
+            role,
+            "--format",
+            "json",
+            "--data-dir",
+            folder,
+        ];
+        let output = program_output(&arguments, &[]);
+        assert!(output.status.success(), "{output:?}");
+        let made: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let text = |name: &str| made[name].as_str().unwrap().to_owned();
+        (
+            format!("{}:{}", text("access_key"), text("secret_key")),
+            text("project_id"),
+        )
+    }
+
+    pub fn ca(&self) -> PathBuf {
+        self.folder.join("certs/ca.pem")
+    }
+
+    fn client(&self) -> Arc<ClientConfig> {
+        self.client
+            .get_or_init(|| client_config(&self.ca(), Suite::Any, &[&rustls::version::TLS12]))
+            .clone()
+    }
+
+    /// A new connection to the device listener.
+    pub fn device_wire(&self) -> Wire {
+        Wire::connect(self.device, self.client()).unwrap()
+    }
+
+    /// A new connection to the management listener.
+    pub fn management_wire(&self) -> Wire {
+        Wire::connect(self.management, self.client()).unwrap()
+    }
+
+    /// `SIGKILL`: nothing is flushed.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Sends a signal by its name.
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for the end of the process.
+    pub fn wait(&mut self, longest: Duration) -> ExitStatus {
+        let end = Instant::now() + longest;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < end, "still running: {}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Stops it as a service manager does.
+    pub fn stop(&mut self) {
+        self.signal("TERM");
+        assert_eq!(self.wait(Duration::from_secs(30)).code(), Some(0));
+    }
+
+    /// Stops it and starts it again on the same folder.
+    pub fn restart(mut self) -> Self {
+        self.stop();
+        self.started_again()
+    }
+
+    /// Starts it again on the same folder, after whatever ended it.
+    pub fn started_again(mut self) -> Self {
+        self.wait(Duration::from_secs(30));
+        let mut next = Self::builder().on(&self.folder).start();
+        next.own = self.own.take();
+        next
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- log of the program\n{}", self.log());
+        }
+    }
+}
