@@ -1,4 +1,4 @@
-//! Fieldgate: the platform side of `IoTDA`'s HTTPS device access.
+//! Fieldgate: the platform side of IoTDA's HTTPS device access.
 //!
 //! One report's way: `server` accepts and ends TLS (`tls`) → `http::device` routes, checks the token and caps the
 //! body → `ingest` checks it against the product model and stamps it → `storage`'s event log commits it → 200.

@@ -1,5 +1,7 @@
 //! Modules depend downwards only, in the order that `src/lib.rs` lists them, and crates stay where they belong.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -57,11 +57,13 @@ pub trait CommitBackend: Send + 'static {
     async fn commit(&mut self, work: Vec<Work<Self::Change>>) -> Result<Vec<Done<Self::Outcome>>>;
 }
 
+type Answer<B> = oneshot::Sender<Result<Done<<B as CommitBackend>::Outcome>>>;
+
 struct Item<B: CommitBackend> {
     work: Work<B::Change>,
     rows: usize,
     bytes: usize,
-    answer: oneshot::Sender<Result<Done<B::Outcome>>>,
+    answer: Answer<B>,
 }
 
 /// The front of the queue; clones share it.
@@ -202,6 +204,8 @@ impl<B: CommitBackend> WriterTask<B> {
             work.push(item.work);
             answers.push(item.answer);
         }
+        #[cfg(feature = "answer-before-commit")]
+        answer_early::<B>(&work, &mut answers);
         let result = self.backend.commit(work).await;
         self.waiting.release(rows, bytes);
         match result {
@@ -215,6 +219,17 @@ impl<B: CommitBackend> WriterTask<B> {
                     drop(answer.send(Err(StoreError::Unavailable(error.to_string()))));
                 }
             }
+        }
+    }
+}
+
+/// Breaks the promise of the 200 on purpose: the crash test must be seen to fail with it.
+#[cfg(feature = "answer-before-commit")]
+fn answer_early<B: CommitBackend>(work: &[Work<B::Change>], answers: &mut [Answer<B>]) {
+    for (work, answer) in work.iter().zip(answers) {
+        if matches!(work, Work::Append(_)) {
+            let early = std::mem::replace(answer, oneshot::channel().0);
+            drop(early.send(Ok(Done::Appended(Position::START))));
         }
     }
 }

@@ -1,5 +1,12 @@
 //! The program as its clients see it: the real binary, real TLS, a real database in a temporary folder.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 mod crash;
 mod device_paths;
 mod harness;

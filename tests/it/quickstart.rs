@@ -25,11 +25,11 @@ fn paste(lines: &[String], folder: &Path) -> Vec<String> {
         .iter()
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
         .collect();
-    let text: String = commands
+    let text: Vec<String> = commands
         .iter()
         .map(|line| format!("{line}\necho; echo {mark}\n"))
         .collect();
-    std::fs::write(&script, text).unwrap();
+    std::fs::write(&script, text.concat()).unwrap();
     let output = Command::new("bash").arg(&script).output().unwrap();
     assert!(
         output.stderr.is_empty(),

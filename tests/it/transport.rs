@@ -1,5 +1,7 @@
 //! HTTP on the wire: versions, framing, the largest body, deadlines, the cap on connections.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use crate::harness::{Gate, Wire};
@@ -165,7 +167,6 @@ fn a_slow_head_a_slow_body_and_a_long_rest_end_in_time() {
     for byte in
         "POST /v5/device-auth HTTP/1.1\r\nHost: hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh".bytes()
     {
-        use std::io::Write;
         if wire
             .stream
             .write_all(&[byte])
@@ -211,8 +212,6 @@ fn a_body_over_a_slow_radio_link_passes() {
 
 #[test]
 fn a_silent_handshake_is_cut_and_the_cap_on_connections_holds() {
-    use std::io::Read;
-    use std::net::TcpStream;
     let gate = Gate::builder()
         .with("SERVER__HANDSHAKE_TIMEOUT_SECONDS", "1")
         .with("SERVER__MAX_CONNECTIONS", "3")
@@ -244,7 +243,6 @@ fn a_head_that_is_too_large_is_refused() {
     );
     let mut wire = device.wire();
     // The server may answer before it has read all of it.
-    use std::io::Write;
     let _ = wire.stream.write_all(device.head("HTTP/1.1", &long).as_bytes());
     assert_eq!(wire.reply().status, 431);
 }

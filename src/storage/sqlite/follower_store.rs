@@ -14,7 +14,7 @@ use crate::storage::{DeviceActivity, EventFilter, FollowerStore, IndexEntry, Res
 /// The index's cursor.
 const HISTORY: &str = "history";
 
-/// Rows of one statement: 4 columns each, far below `SQLite`'s bound on variables.
+/// Rows of one statement: 4 columns each, far below SQLite's bound on variables.
 const ROWS: usize = 256;
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! `SQLite` behind the storage traits: one file for the registry and the log, with one writer; a second file beside it
+//! SQLite behind the storage traits: one file for the registry and the log, with one writer; a second file beside it
 //! for what followers keep, out of the writer's way. WAL with `synchronous=FULL` in the first, set and asserted.
 
 mod commit;

@@ -8,7 +8,7 @@ use crate::http::error::ApiError;
 use crate::http::extract::principal::Reader;
 use crate::http::management::ManagementState;
 
-/// One device, with its secrets, as `IoTDA` shows it.
+/// One device, with its secrets, as IoTDA shows it.
 pub async fn handle(
     State(state): State<ManagementState>,
     _: Reader,

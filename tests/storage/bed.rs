@@ -1,0 +1,175 @@
+//! What a case starts from: an empty store that can be opened again.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use fieldgate::auth::secret::Secret;
+use fieldgate::domain::clock::Timestamp;
+use fieldgate::domain::event::{EventKind, NewEvent, StoredEvent};
+use fieldgate::domain::ids::{AppId, DeviceId, NodeId, Position, ProductId, ProductKey, RequestId};
+use fieldgate::storage::writer::WriterLimits;
+use fieldgate::storage::{
+    Change, Device, DeviceCreation, NewDevice, NewProduct, PageRequest, Product, ProductAttributes,
+    ProductCreation, Stores,
+};
+
+pub const NOW: Timestamp = Timestamp(1_795_421_730_000);
+
+/// The writer's bounds, unless a case sets its own.
+pub const LIMITS: WriterLimits = WriterLimits {
+    queue_rows: 10_000,
+    queue_bytes: 1 << 24,
+    batch_rows: 100,
+    batch_bytes: 1 << 20,
+};
+
+/// Everything of a page of 50.
+pub const PAGE: PageRequest = PageRequest {
+    before: i64::MAX,
+    offset: 0,
+    limit: 50,
+};
+
+type Opening = Pin<Box<dyn Future<Output = Stores>>>;
+
+/// A store and the way to open it again.
+pub struct Bed {
+    pub stores: Stores,
+    open: Box<dyn Fn(WriterLimits) -> Opening>,
+}
+
+impl Bed {
+    pub async fn new(open: impl Fn(WriterLimits) -> Opening + 'static) -> Self {
+        Self {
+            stores: open(LIMITS).await,
+            open: Box::new(open),
+        }
+    }
+
+    /// Closed and opened again, as after a restart.
+    pub async fn reopened(self) -> Self {
+        self.with_limits(LIMITS).await
+    }
+
+    pub async fn with_limits(self, limits: WriterLimits) -> Self {
+        self.stores.log.close().await;
+        Self {
+            stores: (self.open)(limits).await,
+            open: self.open,
+        }
+    }
+
+    pub async fn try_product(&self, id: &str) -> ProductCreation {
+        let app_id = self.stores.registry.default_app().await.unwrap().app_id;
+        let product = new_product(id, app_id);
+        self.stores
+            .registry
+            .create_product(product, told("product made"))
+            .await
+            .unwrap()
+    }
+
+    pub async fn product(&self, id: &str) -> Product {
+        match self.try_product(id).await {
+            ProductCreation::Created(product) => *product,
+            ProductCreation::Exists => panic!("{id} exists"),
+        }
+    }
+
+    pub async fn try_device(&self, id: &str, product: ProductKey, gateway: Option<&str>) -> DeviceCreation {
+        let device = new_device(id, product, gateway);
+        self.stores
+            .registry
+            .create_device(device, told("device made"))
+            .await
+            .unwrap()
+    }
+
+    pub async fn device(&self, id: &str, product: ProductKey, gateway: Option<&str>) -> Device {
+        match self.try_device(id, product, gateway).await {
+            DeviceCreation::Created(device) => *device,
+            other => panic!("{id}: {other:?}"),
+        }
+    }
+
+    /// Every event of the log.
+    pub async fn all(&self) -> Vec<StoredEvent> {
+        self.stores.log.read(Position::START, u32::MAX).await.unwrap()
+    }
+
+    pub async fn kinds(&self) -> Vec<EventKind> {
+        self.all().await.iter().map(|stored| stored.event.kind).collect()
+    }
+}
+
+pub fn device_id(text: &str) -> DeviceId {
+    DeviceId::parse(text).unwrap()
+}
+
+pub fn request_id(number: u8) -> RequestId {
+    RequestId::new(NOW, [number; 10])
+}
+
+pub fn told(payload: &'static str) -> Change {
+    Change {
+        at: NOW,
+        request_id: request_id(1),
+        payload: Bytes::from_static(payload.as_bytes()),
+    }
+}
+
+pub fn new_product(id: &str, app_id: AppId) -> NewProduct {
+    NewProduct {
+        product_id: ProductId::parse(id).unwrap(),
+        app_id,
+        attributes: ProductAttributes {
+            name: format!("name of {id}"),
+            device_type: "Meter".to_owned(),
+            protocol_type: "HTTPS".to_owned(),
+            data_format: "json".to_owned(),
+            manufacturer_name: Some("Maker".to_owned()),
+            industry: None,
+            description: None,
+            service_capabilities: r#"[{"service_id":"S","service_type":"S"}]"#.to_owned(),
+            validation_mode: None,
+            require_sign_type_1: false,
+        },
+    }
+}
+
+pub fn new_device(id: &str, product: ProductKey, gateway: Option<&str>) -> NewDevice {
+    NewDevice {
+        device_id: device_id(id),
+        node_id: NodeId::parse(&format!("node-{id}")).unwrap(),
+        product,
+        gateway: gateway.map(device_id),
+        name: Some(format!("name-of-{id}")),
+        description: None,
+        extension_info: Some(r#"{"n": 1.50}"#.to_owned()),
+        secret: Secret::new("a-secret-of-it".to_owned()),
+        secure_access: true,
+        timeout_seconds: 0,
+    }
+}
+
+/// A message of no device in particular.
+pub fn message(payload: impl Into<Bytes>) -> NewEvent {
+    NewEvent {
+        kind: EventKind::MessageReport,
+        device: None,
+        reported_by: None,
+        received: NOW,
+        request_id: request_id(2),
+        payload: payload.into(),
+        faults: None,
+    }
+}
+
+/// A message of a device.
+pub fn message_of(device: &Device, payload: impl Into<Bytes>) -> NewEvent {
+    NewEvent {
+        device: Some((device.key, device.version)),
+        ..message(payload)
+    }
+}

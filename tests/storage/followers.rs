@@ -1,0 +1,114 @@
+//! What followers keep.
+
+use fieldgate::domain::event::EventKind;
+use fieldgate::domain::ids::{DeviceKey, Position};
+use fieldgate::storage::{DeviceActivity, EventFilter, IndexEntry};
+
+use crate::bed::{Bed, NOW};
+
+fn entry(device: i64, position: i64, kind: EventKind) -> IndexEntry {
+    IndexEntry {
+        device: DeviceKey(device),
+        position: Position(position),
+        kind,
+        received: NOW.plus_millis(position),
+    }
+}
+
+fn of(device: i64) -> EventFilter {
+    EventFilter {
+        device: Some(DeviceKey(device)),
+        kinds: Vec::new(),
+        from: None,
+        to: None,
+    }
+}
+
+async fn positions(bed: &Bed, filter: &EventFilter, before: i64, limit: u32) -> Vec<i64> {
+    let found = bed
+        .stores
+        .followers
+        .indexed(filter, Position(before), limit)
+        .await
+        .unwrap();
+    found.iter().map(|position| position.0).collect()
+}
+
+pub async fn the_index_and_its_cursor_move_together(bed: Bed) {
+    assert_eq!(
+        bed.stores.followers.cursor("history").await.unwrap(),
+        Position::START
+    );
+    let entries: Vec<_> = (1..=600)
+        .map(|position| entry(position % 2, position, EventKind::MessageReport))
+        .collect();
+    bed.stores.followers.index(&entries, Position(610)).await.unwrap();
+    // A crash between index and answer makes the follower index the same again.
+    bed.stores.followers.index(&entries, Position(610)).await.unwrap();
+    let bed = bed.reopened().await;
+    assert_eq!(
+        bed.stores.followers.cursor("history").await.unwrap(),
+        Position(610)
+    );
+    assert_eq!(
+        bed.stores.followers.cursor("another").await.unwrap(),
+        Position::START
+    );
+    assert_eq!(positions(&bed, &of(1), i64::MAX, 1000).await.len(), 300);
+}
+
+pub async fn indexed_positions_are_narrowed_and_forgotten(bed: Bed) {
+    let entries = [
+        entry(1, 1, EventKind::DeviceCreated),
+        entry(1, 2, EventKind::MessageReport),
+        entry(2, 3, EventKind::MessageReport),
+        entry(1, 4, EventKind::PropertyReport),
+        entry(1, 5, EventKind::MessageReport),
+    ];
+    bed.stores.followers.index(&entries, Position(5)).await.unwrap();
+    assert_eq!(positions(&bed, &of(1), i64::MAX, 50).await, [5, 4, 2, 1]);
+    assert_eq!(positions(&bed, &of(1), 5, 2).await, [4, 2]);
+    let messages = EventFilter {
+        kinds: vec![EventKind::MessageReport],
+        ..of(1)
+    };
+    assert_eq!(positions(&bed, &messages, i64::MAX, 50).await, [5, 2]);
+    let timed = EventFilter {
+        from: Some(NOW.plus_millis(2)),
+        to: Some(NOW.plus_millis(4)),
+        ..of(1)
+    };
+    assert_eq!(positions(&bed, &timed, i64::MAX, 50).await, [4, 2]);
+    assert_eq!(
+        bed.stores.followers.forget_below(Position(4), 2).await.unwrap(),
+        2
+    );
+    assert_eq!(
+        bed.stores.followers.forget_below(Position(4), 2).await.unwrap(),
+        1
+    );
+    assert_eq!(
+        bed.stores.followers.forget_below(Position(4), 2).await.unwrap(),
+        0
+    );
+    assert_eq!(positions(&bed, &of(1), i64::MAX, 50).await, [5, 4]);
+}
+
+pub async fn activity_is_replaced_row_by_row(bed: Bed) {
+    let row = |device: i64, mark: u8| DeviceActivity {
+        device: DeviceKey(device),
+        token_instants: [mark; 32],
+        last_seen: NOW.plus_millis(i64::from(mark)),
+    };
+    let followers = &bed.stores.followers;
+    let many: Vec<_> = (1..=700).map(|device| row(device, 1)).collect();
+    followers.save_activity(&many).await.unwrap();
+    followers.save_activity(&[row(2, 2)]).await.unwrap();
+    let bed = bed.reopened().await;
+    let keys = [DeviceKey(1), DeviceKey(2), DeviceKey(9999)];
+    let found = bed.stores.followers.activity(&keys).await.unwrap();
+    assert_eq!(found.len(), 2);
+    assert_eq!(found[&DeviceKey(1)], row(1, 1));
+    assert_eq!(found[&DeviceKey(2)], row(2, 2));
+    assert!(bed.stores.followers.activity(&[]).await.unwrap().is_empty());
+}

@@ -1,0 +1,96 @@
+//! SQLite's place in the suite, and what concerns its files alone.
+
+use std::sync::Arc;
+
+use fieldgate::auth::secret_box::{MasterKey, SecretBox};
+use fieldgate::storage::sqlite::{SqliteOptions, open};
+use fieldgate::storage::writer::WriterLimits;
+use fieldgate::storage::{StoreError, Stores};
+use sqlx::Connection;
+use sqlx::sqlite::SqliteConnection;
+use tempfile::TempDir;
+use tokio_util::task::TaskTracker;
+
+use crate::bed::{Bed, NOW, device_id};
+
+fn key() -> MasterKey {
+    MasterKey::parse(&"5a".repeat(32)).unwrap()
+}
+
+async fn stores(folder: Arc<TempDir>, writer: WriterLimits) -> Stores {
+    let url = format!("sqlite://{}/test.db", folder.path().display());
+    let options = SqliteOptions {
+        writer,
+        read_connections: 2,
+    };
+    let secrets = Arc::new(SecretBox::new(&key()));
+    open(&url, options, secrets, &TaskTracker::new(), NOW)
+        .await
+        .unwrap()
+}
+
+/// An empty database in a folder of its own.
+pub async fn bed() -> Bed {
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    Bed::new(move |limits| Box::pin(stores(folder.clone(), limits))).await
+}
+
+async fn raw(folder: &TempDir) -> SqliteConnection {
+    let url = format!("sqlite://{}/test.db", folder.path().display());
+    SqliteConnection::connect(&url).await.unwrap()
+}
+
+#[tokio::test]
+async fn secrets_are_sealed_in_the_file_and_bound_to_their_device() {
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let opened = folder.clone();
+    let bed = Bed::new(move |limits| Box::pin(stores(opened.clone(), limits))).await;
+    let product = bed.product("p").await;
+    bed.device("one", product.key, None).await;
+    bed.device("two", product.key, None).await;
+    bed.stores.log.close().await;
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        let found = bytes.windows(14).any(|window| window == b"a-secret-of-it");
+        assert!(!found, "a secret stands in a file");
+    }
+    let mut connection = raw(&folder).await;
+    sqlx::query("UPDATE devices SET secret = (SELECT secret FROM devices WHERE device_id = 'one') WHERE device_id = 'two'")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    let moved = bed.stores.registry.device(&device_id("two")).await;
+    assert!(matches!(moved, Err(StoreError::Corrupt(_))), "{moved:?}");
+    assert!(
+        bed.stores
+            .registry
+            .device(&device_id("one"))
+            .await
+            .unwrap()
+            .is_some()
+    );
+}
+
+#[tokio::test]
+async fn a_commit_that_fails_is_answered_and_the_next_one_serves() {
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let opened = folder.clone();
+    let bed = Bed::new(move |limits| Box::pin(stores(opened.clone(), limits))).await;
+    let mut connection = raw(&folder).await;
+    let trigger = "CREATE TRIGGER refuse BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'refused'); END";
+    sqlx::query(trigger).execute(&mut connection).await.unwrap();
+    let failed = bed.stores.log.append(vec![crate::bed::message("x")]).await;
+    assert!(matches!(failed, Err(StoreError::Unavailable(_))), "{failed:?}");
+    sqlx::query("DROP TRIGGER refuse")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    bed.stores
+        .log
+        .append(vec![crate::bed::message("y")])
+        .await
+        .unwrap();
+    let all = bed.all().await;
+    assert_eq!(all.len(), 1);
+    assert_eq!(&all[0].event.payload[..], b"y");
+}
