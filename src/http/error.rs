@@ -217,3 +217,67 @@ impl From<ReportRefusal> for ApiError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Clients are written against these: a change here is a change of the contract.
+    #[test]
+    fn the_table_of_errors_stays_as_it_is() {
+        let rows: Vec<String> = ErrorKind::ALL
+            .iter()
+            .map(|(name, ErrorKind(status, code, text))| format!("{name} {} {code} {text}", status.as_u16()))
+            .collect();
+        insta::assert_snapshot!(rows.join("\n"), @r"
+        INVALID_INPUT 400 IOTDA.000006 Invalid input data.
+        TOO_SLOW 408 IOTDA.000006 Invalid input data.
+        NO_PATH 404 IOTDA.000006 Invalid input data.
+        NO_METHOD 405 IOTDA.000006 Invalid input data.
+        FOREIGN_CHILD 400 IOTDA.021104 Subdevices in the request does not exist or does not belong to the gateway.
+        UNAUTHENTICATED 401 IOTDA.000002 Authentication failed.
+        INVALID_TOKEN 403 IOTDA.000004 Invalid access token.
+        TOO_MANY_CHILDREN 403 IOTDA.021103 The number of child devices in the request has reached the upper limit (50).
+        BODY_TOO_LARGE 403 IOTDA.021105 The content reported in a single request cannot exceed 1 MB.
+        INTERNAL 500 IOTDA.000001 Internal server error.
+        UNAVAILABLE 503 IOTDA.000001 Internal server error.
+        BAD_FORMAT 400 IOTDA.000008 Invalid input. The request format is invalid. For details, see the error message.
+        BAD_TIME 400 IOTDA.000009 Invalid input. Invalid time format.
+        BAD_RANGE 400 IOTDA.000010 Invalid input. The start time must be earlier than the end time.
+        BAD_LIMIT 400 IOTDA.000017 Invalid input. The specified parameter 'limit' is out of range.
+        BAD_MARKER 400 IOTDA.000018 Invalid input. The specified parameter 'marker' is out of range.
+        FOREIGN_PROJECT 403 IOTDA.000021 Operation not allowed. User not found by IAM token or the authorized user has not subscribed IOTDA service.
+        NO_PERMISSION 403 IOTDA.000022 Operation not allowed. The user does not have the permission
+        UNKNOWN_PATH 404 IOTDA.000029 The requested path does not exist.
+        NO_APP 403 IOTDA.001000 The application does not exist.
+        NO_PRODUCT 404 IOTDA.013100 The product does not exist.
+        PRODUCT_EXISTS 400 IOTDA.013101 Invalid input. The product already exists.
+        PRODUCT_IN_USE 403 IOTDA.013102 Operation not allowed. Devices exist under the product.
+        NO_DEVICE 404 IOTDA.014000 The device does not exist.
+        DEVICE_EXISTS 400 IOTDA.014031 Invalid input. The device already exists.
+        FREEZE_CHILD 403 IOTDA.014038 Operation not allowed. It is not allowed to freeze sub-devices, only gateways or directly connected devices can be frozen.
+        ALREADY_FROZEN 403 IOTDA.014039 Operation not allowed. The device is already frozen.
+        NOT_FROZEN 403 IOTDA.014040 Operation not allowed. The device is not frozen, can not unfreeze.
+        DEVICE_HAS_CHILDREN 403 IOTDA.014100 Operation not allowed. Sub-devices exist under the device.
+        TOO_DEEP 403 IOTDA.014101 Operation not allowed. Sub-devices may have at most two levels.
+        ");
+    }
+
+    #[test]
+    fn what_went_wrong_inside_is_for_the_log_alone() {
+        let error = ApiError::from(StoreError::Corrupt("row 7 of devices".to_owned()));
+        assert_eq!(
+            error.body(),
+            r#"{"error_code":"IOTDA.000001","error_msg":"Internal server error."}"#
+        );
+        let error = ApiError::from(StoreError::Unavailable("disk full at /data".to_owned()));
+        assert!(!error.body().contains("/data"), "{}", error.body());
+        let response = error.into_response();
+        assert_eq!(response.headers()[RETRY_AFTER], "1");
+        let logged = response
+            .extensions()
+            .get::<LoggedError>()
+            .map(|error| error.1.clone());
+        assert_eq!(logged.as_deref(), Some("disk full at /data"));
+    }
+}

@@ -1,0 +1,22 @@
+# What the scripts share; sourced by them.
+
+say() { printf '\n== %s\n' "$*"; }
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# need_commands COMMAND:PACKAGE… installs Debian's packages of the commands that are missing; on a terminal it asks first.
+need_commands() {
+    local missing=() pair
+    for pair in "$@"; do
+        command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
+    done
+    [ ${#missing[@]} = 0 ] && return
+    if [ -t 0 ]; then
+        read -r -p "install ${missing[*]} with apt-get? [y/N] " answer
+        [ "$answer" = y ] || { echo "missing: ${missing[*]}" >&2; exit 1; }
+    fi
+    as_root apt-get update -q
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends "${missing[@]}"
+}
