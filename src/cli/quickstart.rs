@@ -88,7 +88,7 @@ fn base(folder: &Path) -> Table {
 pub(super) fn run(args: &QuickstartArgs) -> Outcome {
     let folder = &args.data_dir;
     let config = config(folder)?;
-    observability::init_logs(config.log.format, &config.log.level)?;
+    let _logs = observability::init_logs(config.log.format, &config.log.level)?;
     let names = development::leaf_names(&config.device.public_host);
     let certificates = development::ensure(&folder.join("certs"), &names, SystemClock.now())?;
     runtime(&config)?.block_on(async {

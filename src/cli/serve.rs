@@ -6,7 +6,7 @@ use crate::observability;
 
 pub(super) fn run(args: &ConfigArgs) -> Outcome {
     let config = args.load()?;
-    observability::init_logs(config.log.format, &config.log.level)?;
+    let _logs = observability::init_logs(config.log.format, &config.log.level)?;
     runtime(&config)?.block_on(async {
         let app = App::build(config).await?;
         app.run(print_listening).await?;

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{CURSOR, History};
 use crate::domain::ids::Position;
-use crate::storage::{IndexEntry, Result};
+use crate::storage::Result;
 
 /// How many events one step indexes.
 const STEP: u32 = 2000;
@@ -49,23 +49,11 @@ impl Indexer {
     }
 
     async fn step(&self, cursor: Position) -> Result<Option<Position>> {
-        let events = self.history.log.read(cursor, STEP).await?;
-        let Some(last) = events.last() else {
+        let events = self.history.log.index_entries(cursor, STEP).await?;
+        let Some((up_to, _)) = events.last().copied() else {
             return Ok(None);
         };
-        let up_to = last.position;
-        let entries: Vec<_> = events
-            .iter()
-            .filter_map(|stored| {
-                let (device, _) = stored.event.device?;
-                Some(IndexEntry {
-                    device,
-                    position: stored.position,
-                    kind: stored.event.kind,
-                    received: stored.event.received,
-                })
-            })
-            .collect();
+        let entries: Vec<_> = events.into_iter().filter_map(|(_, entry)| entry).collect();
         self.history.followers.index(&entries, up_to).await?;
         Ok(Some(up_to))
     }

@@ -1,26 +1,26 @@
 //! Calls the management routes beside the socket: for the program's own first steps, which have no key yet.
 
-use axum::Router;
 use axum::body::Body;
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
 
+use super::Routes;
 use super::extract::principal::Principal;
 use crate::auth::access_key::Role;
 
 /// A caller inside the process, known to be an administrator.
 pub struct InProcess {
-    router: Router,
+    routes: Routes,
     base: String,
 }
 
 impl InProcess {
     /// Over the management routes of this project.
-    pub fn new(router: Router, project_id: &str) -> Self {
+    pub fn new(routes: Routes, project_id: &str) -> Self {
         Self {
-            router,
+            routes,
             base: format!("/v5/iot/{project_id}"),
         }
     }
@@ -37,7 +37,7 @@ impl InProcess {
             .uri(format!("{}{path}", self.base))
             .body(Body::from(body))?;
         request.extensions_mut().insert(Principal { role: Role::Admin });
-        let response = self.router.clone().oneshot(request).await?;
+        let response = self.routes.clone().oneshot(request).await?;
         let status = response.status();
         let bytes = response.into_body().collect().await?.to_bytes();
         Ok((status, serde_json::from_slice(&bytes)?))

@@ -13,4 +13,4 @@ pub use health::Readiness;
 pub use in_process::InProcess;
 
 /// The routes of one listener: a tower service.
-pub type Routes = axum::Router;
+pub type Routes = request_log::Logged<axum::Router>;

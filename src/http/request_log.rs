@@ -1,12 +1,17 @@
-//! Gives each request its id and writes its one log line.
+//! Gives each request its id and writes its one log line: a tower service around a listener's routes.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::Response;
-use http::HeaderValue;
+use http::header::HeaderName;
+use http::{HeaderValue, Method, Uri};
+use pin_project_lite::pin_project;
+use tower::Service;
 
 use super::error::LoggedError;
 use crate::auth::secret::random_bytes;
@@ -14,60 +19,110 @@ use crate::domain::clock::Clock;
 use crate::domain::ids::RequestId;
 use crate::server::PeerAddress;
 
-/// Middleware around every route: the request's id goes into its extensions and into `X-Request-Id`.
-pub async fn with_request_id(
-    State(clock): State<Arc<dyn Clock>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let started = Instant::now();
-    let request_id = RequestId::new(clock.now(), random_bytes().unwrap_or_default());
-    request.extensions_mut().insert(request_id.clone());
-    let method = request.method().clone();
-    let uri = request.uri().clone();
-    let peer = request.extensions().get::<PeerAddress>().map(|peer| peer.0);
-    let mut response = next.run(request).await;
-    if let Ok(value) = HeaderValue::from_str(&request_id.to_string()) {
-        response.headers_mut().insert("x-request-id", value);
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Routes whose requests have an id (in their extensions, and in the answer's `X-Request-Id`) and a log line each.
+#[derive(Clone)]
+pub struct Logged<S> {
+    routes: S,
+    clock: Arc<dyn Clock>,
+}
+
+impl<S> Logged<S> {
+    pub(super) const fn new(routes: S, clock: Arc<dyn Clock>) -> Self {
+        Self { routes, clock }
     }
-    let line = Line {
-        request_id: &request_id,
-        method: method.as_str(),
+}
+
+impl<S, B> Service<http::Request<B>> for Logged<S>
+where
+    S: Service<Request, Response = Response>,
+    B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<axum::BoxError>,
+{
+    type Response = Response;
+    type Error = S::Error;
+    type Future = LoggedFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.routes.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: http::Request<B>) -> Self::Future {
+        let mut request = request.map(axum::body::Body::new);
+        let request_id = RequestId::new(self.clock.now(), random_bytes().unwrap_or_default());
+        request.extensions_mut().insert(request_id.clone());
+        LoggedFuture {
+            line: Line {
+                started: Instant::now(),
+                request_id,
+                method: request.method().clone(),
+                uri: request.uri().clone(),
+                peer: request.extensions().get().copied(),
+            },
+            answer: self.routes.call(request),
+        }
+    }
+}
+
+pin_project! {
+    /// Waits for the answer, then logs.
+    pub struct LoggedFuture<F> {
+        line: Line,
+        #[pin]
+        answer: F,
+    }
+}
+
+impl<F: Future<Output = Result<Response, E>>, E> Future for LoggedFuture<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let mut response = ready!(this.answer.poll(cx))?;
+        let request_id = this.line.request_id.to_string();
+        this.line.write(&response, &request_id);
+        if let Ok(value) = HeaderValue::try_from(request_id) {
+            response.headers_mut().insert(X_REQUEST_ID, value);
+        }
+        Poll::Ready(Ok(response))
+    }
+}
+
+struct Line {
+    started: Instant,
+    request_id: RequestId,
+    method: Method,
+    uri: Uri,
+    peer: Option<PeerAddress>,
+}
+
+impl Line {
+    fn write(&self, response: &Response, request_id: &str) {
+        let method = self.method.as_str();
         // The path alone: a query may hold what nobody should log.
-        path: uri.path(),
-        peer: peer.map(|peer| peer.ip()),
-        status: response.status().as_u16(),
-        micros: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
-    };
-    line.write(response.extensions().get());
-    response
-}
-
-struct Line<'a> {
-    request_id: &'a RequestId,
-    method: &'a str,
-    path: &'a str,
-    peer: Option<std::net::IpAddr>,
-    status: u16,
-    micros: u64,
-}
-
-impl Line<'_> {
-    fn write(&self, error: Option<&LoggedError>) {
-        let Self {
-            request_id,
-            method,
-            path,
-            peer,
-            status,
-            micros,
-        } = self;
-        let peer = peer.map(tracing::field::display);
+        let path = self.uri.path();
+        let peer = self.peer.map(|peer| tracing::field::display(peer.0.ip()));
+        let status = response.status().as_u16();
+        let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let error = response.extensions().get::<LoggedError>();
         let (code, detail) = error.map_or((None, None), |error| (Some(error.0), Some(error.1.as_str())));
-        if *status >= 500 {
-            tracing::error!(%request_id, method, path, peer, status, micros, code, detail, "request failed");
+        if status >= 500 {
+            tracing::error!(
+                request_id,
+                method,
+                path,
+                peer,
+                status,
+                micros,
+                code,
+                detail,
+                "request failed"
+            );
         } else {
-            tracing::info!(%request_id, method, path, peer, status, micros, code, detail, "request");
+            tracing::info!(
+                request_id, method, path, peer, status, micros, code, detail, "request"
+            );
         }
     }
 }

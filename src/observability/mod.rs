@@ -1,10 +1,15 @@
 //! Logs, to standard error: for people or as JSON.
 
+mod line_buffer;
+
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
 use crate::config::LogFormat;
+use line_buffer::LineBuffer;
+
+pub use line_buffer::LogGuard;
 
 /// Why logs cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -17,12 +22,13 @@ pub enum LogError {
     Started(String),
 }
 
-/// Starts logging for the whole process.
-pub fn init_logs(format: LogFormat, level: &str) -> Result<(), LogError> {
+/// Starts logging for the whole process. Lines that still wait are written when the guard is dropped.
+pub fn init_logs(format: LogFormat, level: &str) -> Result<LogGuard, LogError> {
     let filter = EnvFilter::try_new(format!("sqlx=warn,{level}"))?;
+    let (writer, guard) = LineBuffer::start().map_err(|error| LogError::Started(error.to_string()))?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(writer)
         .with_target(false);
     let json = match format {
         LogFormat::Json => true,
@@ -34,5 +40,6 @@ pub fn init_logs(format: LogFormat, level: &str) -> Result<(), LogError> {
     } else {
         builder.with_ansi(std::io::stderr().is_terminal()).try_init()
     };
-    started.map_err(|error| LogError::Started(error.to_string()))
+    started.map_err(|error| LogError::Started(error.to_string()))?;
+    Ok(guard)
 }

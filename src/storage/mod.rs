@@ -382,6 +382,19 @@ pub struct EventFilter {
     pub to: Option<Timestamp>,
 }
 
+/// One row of the history index.
+#[derive(Clone, Copy, Debug)]
+pub struct IndexEntry {
+    /// The device.
+    pub device: DeviceKey,
+    /// The event.
+    pub position: Position,
+    /// Its kind.
+    pub kind: EventKind,
+    /// When it was taken in.
+    pub received: Timestamp,
+}
+
 /// The event log.
 #[async_trait]
 pub trait EventLog: Send + Sync {
@@ -389,6 +402,10 @@ pub trait EventLog: Send + Sync {
     async fn append(&self, events: Vec<NewEvent>) -> Result<Position>;
     /// Up to `limit` events after `after`, oldest first.
     async fn read(&self, after: Position, limit: u32) -> Result<Vec<StoredEvent>>;
+    /// Up to `limit` events after `after`, oldest first, as the history index needs them: no payload is read. Product
+    /// events, which tell of no device, have none.
+    async fn index_entries(&self, after: Position, limit: u32)
+    -> Result<Vec<(Position, Option<IndexEntry>)>>;
     /// The events at these positions, newest first; those that are gone are left out.
     async fn events(&self, positions: &[Position]) -> Result<Vec<StoredEvent>>;
     /// Up to `limit` matching events with `after < position < before`, newest first. Reads every row of the
@@ -408,19 +425,6 @@ pub trait EventLog: Send + Sync {
     async fn describe(&self, versions: &[VersionKey]) -> Result<HashMap<VersionKey, DeviceDescription>>;
     /// Waits until no accepted write is outstanding, then stops taking more.
     async fn close(&self);
-}
-
-/// One row of the history index.
-#[derive(Clone, Copy, Debug)]
-pub struct IndexEntry {
-    /// The device.
-    pub device: DeviceKey,
-    /// The event.
-    pub position: Position,
-    /// Its kind.
-    pub kind: EventKind,
-    /// When it was taken in.
-    pub received: Timestamp,
 }
 
 /// What is known of a device's traffic; gathered in memory, written within a second.

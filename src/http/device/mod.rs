@@ -9,12 +9,12 @@ mod report_properties;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
 use axum::routing::post;
 use http::Uri;
 
+use super::Routes;
 use super::error::{ApiError, ErrorKind};
-use super::request_log::with_request_id;
+use super::request_log::Logged;
 use crate::domain::clock::Clock;
 use crate::ingest::Ingest;
 
@@ -26,8 +26,8 @@ pub struct DeviceState {
 }
 
 /// The router of the device listener.
-pub fn router(state: DeviceState, clock: Arc<dyn Clock>) -> Router {
-    Router::new()
+pub fn router(state: DeviceState, clock: Arc<dyn Clock>) -> Routes {
+    let routes = Router::new()
         .route("/v5/device-auth", post(authenticate::handle))
         .route(
             "/v5/devices/{device_id}/sys/messages/up",
@@ -43,8 +43,8 @@ pub fn router(state: DeviceState, clock: Arc<dyn Clock>) -> Router {
         )
         .method_not_allowed_fallback(async || ApiError::method_not_allowed("POST"))
         .fallback(no_path)
-        .layer(from_fn_with_state(clock, with_request_id))
-        .with_state(state)
+        .with_state(state);
+    Logged::new(routes, clock)
 }
 
 async fn no_path(uri: Uri) -> ApiError {

@@ -8,15 +8,15 @@ mod products;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use http::Uri;
 use serde::Serialize;
 
+use super::Routes;
 use super::error::{ApiError, ErrorKind};
 use super::extract::principal::Writer;
 use super::health::{self, Readiness};
-use super::request_log::with_request_id;
+use super::request_log::Logged;
 use crate::domain::clock::Clock;
 use crate::domain::ids::Position;
 use crate::history::History;
@@ -41,7 +41,7 @@ pub struct ManagementState {
 }
 
 /// The router of the management listener.
-pub fn router(state: ManagementState, readiness: Arc<Readiness>) -> Router {
+pub fn router(state: ManagementState, readiness: Arc<Readiness>) -> Routes {
     let clock = state.clock.clone();
     let project = Router::new()
         .route(
@@ -64,14 +64,14 @@ pub fn router(state: ManagementState, readiness: Arc<Readiness>) -> Router {
         .route("/devices/{device_id}/freeze", post(devices::freeze::freeze))
         .route("/devices/{device_id}/unfreeze", post(devices::freeze::unfreeze))
         .route("/devices/{device_id}/events", get(events::handle));
-    Router::new()
+    let routes = Router::new()
         .nest("/v5/iot/{project_id}", project)
         .merge(health::routes(readiness))
         // axum itself names the methods that the path takes, in `Allow`.
         .method_not_allowed_fallback(async || ApiError::from(ErrorKind::NO_METHOD))
         .fallback(no_path)
-        .layer(from_fn_with_state(clock, with_request_id))
-        .with_state(state)
+        .with_state(state);
+    Logged::new(routes, clock)
 }
 
 async fn no_path(uri: Uri) -> ApiError {

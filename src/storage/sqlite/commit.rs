@@ -19,13 +19,20 @@ use crate::storage::{
     ProductCreation, ProductDeletion, PurgeRequest, RegistryChange, Result, SecretSlot, StoreError,
 };
 
-/// Rows of one insert. Few sizes, so that the statement cache holds all of them.
-const CHUNKS: [usize; 5] = [256, 64, 16, 4, 1];
+/// Rows of one insert. A group takes the smallest that holds it and leaves the rest of the rows empty: one statement is
+/// one trip to the database's thread, which costs more than binding some NULLs, and a fixed set of texts stays prepared.
+const SIZES: [usize; 9] = [1, 2, 4, 8, 16, 32, 64, 128, LARGEST];
 
-static INSERTS: LazyLock<[String; 5]> = LazyLock::new(|| {
-    CHUNKS.map(|size| {
+/// How many columns [`rows::EVENT`] names.
+const EVENT_COLUMNS: usize = 9;
+
+/// The most rows of one insert: 9 columns each, far below SQLite's bound on variables.
+const LARGEST: usize = 256;
+
+static INSERTS: LazyLock<[String; SIZES.len()]> = LazyLock::new(|| {
+    SIZES.map(|size| {
         format!(
-            "INSERT INTO events ({}) VALUES {}",
+            "INSERT INTO events ({}) SELECT * FROM (VALUES {}) WHERE column1 IS NOT NULL",
             rows::EVENT,
             vec!["(?,?,?,?,?,?,?,?,?)"; size].join(",")
         )
@@ -63,6 +70,14 @@ pub(crate) struct SqliteCommit {
     secrets: Arc<SecretBox>,
     listeners: Listeners,
     last: i64,
+}
+
+/// How many rows this is, if it only appends.
+fn appended_rows(work: &Work<Change>) -> Option<usize> {
+    match work {
+        Work::Append(events) => Some(events.len()),
+        Work::Change(_) => None,
+    }
 }
 
 /// What one group gathers before its commit.
@@ -117,9 +132,14 @@ impl SqliteCommit {
     }
 
     async fn try_commit(&mut self, work: Vec<Work<Change>>) -> Result<Vec<Done<Outcome>>> {
-        self.execute("BEGIN IMMEDIATE").await?;
         let mut group = Group::default();
         let mut done = Vec::with_capacity(work.len());
+        // A single insert is a transaction by itself: the common group of reports is one trip to the database.
+        let rows = work.iter().map(appended_rows).sum::<Option<usize>>();
+        let single = rows.is_some_and(|rows| rows <= LARGEST);
+        if !single {
+            self.execute("BEGIN IMMEDIATE").await?;
+        }
         for work in work {
             done.push(match work {
                 Work::Append(events) => {
@@ -132,7 +152,9 @@ impl SqliteCommit {
             });
         }
         self.insert(&group.events).await?;
-        self.execute("COMMIT").await?;
+        if !single {
+            self.execute("COMMIT").await?;
+        }
         let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         for change in &group.changes {
             listeners.iter().for_each(|listener| listener(change));
@@ -175,25 +197,33 @@ impl SqliteCommit {
     }
 
     async fn insert(&mut self, events: &[(i64, NewEvent)]) -> Result<()> {
-        let mut rest = events;
-        for (size, sql) in CHUNKS.iter().zip(INSERTS.iter()) {
-            while let Some((chunk, after)) = rest.split_at_checked(*size) {
-                rest = after;
-                let mut query = sqlx::query(sql.as_str());
-                for (position, event) in chunk {
-                    query = query
-                        .bind(position)
-                        .bind(event.kind.code())
-                        .bind(event.device.map(|(device, _)| device.0))
-                        .bind(event.device.map(|(_, version)| version.0))
-                        .bind(event.reported_by.map(|device| device.0))
-                        .bind(event.received.0)
-                        .bind(event.request_id.as_bytes().as_slice())
-                        .bind(event.payload.as_ref())
-                        .bind(event.faults.as_deref());
-                }
-                query.execute(&mut self.connection).await.map_err(unavailable)?;
+        for chunk in events.chunks(LARGEST) {
+            let fitting = SIZES
+                .iter()
+                .zip(INSERTS.iter())
+                .find(|(size, _)| **size >= chunk.len());
+            let Some((size, sql)) = fitting else {
+                return Err(StoreError::Corrupt(
+                    "a group of events beyond every insert".to_owned(),
+                ));
+            };
+            let mut query = sqlx::query(sql.as_str());
+            for (position, event) in chunk {
+                query = query
+                    .bind(position)
+                    .bind(event.kind.code())
+                    .bind(event.device.map(|(device, _)| device.0))
+                    .bind(event.device.map(|(_, version)| version.0))
+                    .bind(event.reported_by.map(|device| device.0))
+                    .bind(event.received.0)
+                    .bind(event.request_id.as_bytes().as_slice())
+                    .bind(event.payload.as_ref())
+                    .bind(event.faults.as_deref());
             }
+            for _ in 0..(size - chunk.len()) * EVENT_COLUMNS {
+                query = query.bind(None::<i64>);
+            }
+            query.execute(&mut self.connection).await.map_err(unavailable)?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use super::commit::{Change, Outcome};
 use super::{Sqlite, rows, unavailable};
 use crate::domain::event::{DeviceDescription, NewEvent, StoredEvent};
 use crate::domain::ids::{Position, VersionKey};
-use crate::storage::{EventFilter, EventLog, LogBounds, PurgeRequest, Result, StoreError};
+use crate::storage::{EventFilter, EventLog, IndexEntry, LogBounds, PurgeRequest, Result, StoreError};
 
 #[async_trait]
 impl EventLog for Sqlite {
@@ -31,6 +31,25 @@ impl EventLog for Sqlite {
             .map_err(unavailable)?
             .iter()
             .map(rows::event)
+            .collect()
+    }
+
+    async fn index_entries(
+        &self,
+        after: Position,
+        limit: u32,
+    ) -> Result<Vec<(Position, Option<IndexEntry>)>> {
+        let found = sqlx::query(
+            "SELECT position, device_key, kind, received_ms FROM events WHERE position > ? ORDER BY position LIMIT ?",
+        )
+        .bind(after.0)
+        .bind(limit)
+        .fetch_all(&self.pool);
+        found
+            .await
+            .map_err(unavailable)?
+            .iter()
+            .map(rows::index_entry)
             .collect()
     }
 

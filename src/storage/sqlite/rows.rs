@@ -10,16 +10,14 @@ use crate::domain::event::{EventKind, NewEvent, StoredEvent};
 use crate::domain::ids::{
     AppId, DeviceId, DeviceKey, NodeId, Position, ProductId, ProductKey, RequestId, VersionKey,
 };
-use crate::storage::{App, Device, Product, ProductAttributes, Result, StoreError};
+use crate::storage::{App, Device, IndexEntry, Product, ProductAttributes, Result, StoreError};
 
 /// The columns of an event, in the order that [`event`] reads.
 pub(super) const EVENT: &str =
     "position, kind, device_key, version_key, reported_by, received_ms, request_id, payload, faults";
 
 pub(super) fn event(row: &SqliteRow) -> Result<StoredEvent> {
-    let code: i64 = row.try_get(1).map_err(unavailable)?;
-    let kind =
-        EventKind::from_code(code).ok_or_else(|| StoreError::Corrupt(format!("an event of kind {code}")))?;
+    let kind = kind(row.try_get(1).map_err(unavailable)?)?;
     let device: Option<i64> = row.try_get(2).map_err(unavailable)?;
     let version: Option<i64> = row.try_get(3).map_err(unavailable)?;
     let reported_by: Option<i64> = row.try_get(4).map_err(unavailable)?;
@@ -40,6 +38,25 @@ pub(super) fn event(row: &SqliteRow) -> Result<StoredEvent> {
             faults: row.try_get(8).map_err(unavailable)?,
         },
     })
+}
+
+/// From `position, device_key, kind, received_ms`.
+pub(super) fn index_entry(row: &SqliteRow) -> Result<(Position, Option<IndexEntry>)> {
+    let position = Position(row.try_get(0).map_err(unavailable)?);
+    let device: Option<i64> = row.try_get(1).map_err(unavailable)?;
+    let kind = kind(row.try_get(2).map_err(unavailable)?)?;
+    let received = Timestamp(row.try_get(3).map_err(unavailable)?);
+    let entry = device.map(|device| IndexEntry {
+        device: DeviceKey(device),
+        position,
+        kind,
+        received,
+    });
+    Ok((position, entry))
+}
+
+fn kind(code: i64) -> Result<EventKind> {
+    EventKind::from_code(code).ok_or_else(|| StoreError::Corrupt(format!("an event of kind {code}")))
 }
 
 /// What [`product`] reads.
