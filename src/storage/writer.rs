@@ -205,7 +205,7 @@ impl<B: CommitBackend> WriterTask<B> {
             answers.push(item.answer);
         }
         #[cfg(feature = "answer-before-commit")]
-        answer_early::<B>(&work, &mut answers);
+        answer_early::<B>(&work, &mut answers).await;
         let result = self.backend.commit(work).await;
         self.waiting.release(rows, bytes);
         match result {
@@ -225,11 +225,12 @@ impl<B: CommitBackend> WriterTask<B> {
 
 /// Breaks the promise of the 200 on purpose: the crash test must be seen to fail with it.
 #[cfg(feature = "answer-before-commit")]
-fn answer_early<B: CommitBackend>(work: &[Work<B::Change>], answers: &mut [Answer<B>]) {
+async fn answer_early<B: CommitBackend>(work: &[Work<B::Change>], answers: &mut [Answer<B>]) {
     for (work, answer) in work.iter().zip(answers) {
         if matches!(work, Work::Append(_)) {
             let early = std::mem::replace(answer, oneshot::channel().0);
             drop(early.send(Ok(Done::Appended(Position::START))));
         }
     }
+    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
 }
