@@ -48,6 +48,7 @@ macro_rules! contract {
             followers::the_index_and_its_cursor_move_together,
             followers::indexed_positions_are_narrowed_and_forgotten,
             followers::activity_is_replaced_row_by_row,
+            followers::an_index_ahead_of_the_log_is_made_anew,
         ]);
     };
     ($backend:ident, $bed:expr, [$($module:ident::$case:ident),* $(,)?]) => {

@@ -39,6 +39,16 @@ impl Indexer {
 
     async fn catch_up(&self, stop: &CancellationToken) -> Result<()> {
         let mut cursor = self.history.followers.cursor(CURSOR).await?;
+        let last = self.history.log.bounds().await?.last;
+        if cursor > last {
+            tracing::warn!(
+                cursor = cursor.0,
+                last = last.0,
+                "the history index is ahead of the log, it is made anew"
+            );
+            self.history.followers.reset_index().await?;
+            cursor = Position::START;
+        }
         while !stop.is_cancelled() {
             let Some(next) = self.step(cursor).await? else {
                 return Ok(());

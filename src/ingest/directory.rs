@@ -56,6 +56,18 @@ pub struct DeviceDirectory {
     changes: AtomicU64,
 }
 
+/// Why a device is not in the cache.
+enum Absent {
+    Unknown,
+    Failed(StoreError),
+}
+
+impl From<StoreError> for Absent {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
+    }
+}
+
 impl DeviceDirectory {
     /// Over `registry`, listening for its changes.
     pub fn new(
@@ -104,19 +116,26 @@ impl DeviceDirectory {
             return Ok(None);
         };
         let seen = self.changes.load(Ordering::SeqCst);
-        let Some(device) = self.registry.device(&device_id).await? else {
-            return Ok(None);
-        };
-        let Some(product) = self.product(device.product).await? else {
-            return Ok(None);
-        };
-        let traffic = self.activity.load(device.key).await?;
-        let known = Arc::new(known_device(device, product, traffic));
-        self.devices.insert(device_id.clone(), known.clone());
+        // One reader for all who wait: a device has one traffic record in memory.
+        let found = self
+            .devices
+            .get_or_insert_async(&device_id, self.read_device(&device_id))
+            .await;
         if self.changes.load(Ordering::SeqCst) != seen {
             self.devices.remove(&device_id);
         }
-        Ok(Some(known))
+        match found {
+            Ok(known) => Ok(Some(known)),
+            Err(Absent::Unknown) => Ok(None),
+            Err(Absent::Failed(error)) => Err(error),
+        }
+    }
+
+    async fn read_device(&self, device_id: &DeviceId) -> std::result::Result<Arc<KnownDevice>, Absent> {
+        let device = self.registry.device(device_id).await?.ok_or(Absent::Unknown)?;
+        let product = self.product(device.product).await?.ok_or(Absent::Unknown)?;
+        let traffic = self.activity.load(device.key).await?;
+        Ok(Arc::new(known_device(device, product, traffic)))
     }
 
     async fn product(&self, key: ProductKey) -> Result<Option<Arc<KnownProduct>>> {

@@ -449,6 +449,8 @@ pub trait FollowerStore: Send + Sync {
     async fn indexed(&self, filter: &EventFilter, before: Position, limit: u32) -> Result<Vec<Position>>;
     /// Drops up to `step_rows` index entries below `first`; answers how many.
     async fn forget_below(&self, first: Position, step_rows: u32) -> Result<u64>;
+    /// Forgets the history index and its cursor; it is made again from the log.
+    async fn reset_index(&self) -> Result<()>;
     /// Writes activity rows, replacing older ones of the same devices.
     async fn save_activity(&self, rows: &[DeviceActivity]) -> Result<()>;
     /// A device's activity.

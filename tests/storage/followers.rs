@@ -1,8 +1,12 @@
 //! What followers keep.
 
+use std::time::Duration;
+
 use fieldgate::domain::event::EventKind;
 use fieldgate::domain::ids::{DeviceKey, Position};
+use fieldgate::history::{History, Indexer};
 use fieldgate::storage::{DeviceActivity, EventFilter, IndexEntry};
+use tokio_util::sync::CancellationToken;
 
 use crate::bed::{Bed, NOW};
 
@@ -111,4 +115,30 @@ pub async fn activity_is_replaced_row_by_row(bed: Bed) {
     assert_eq!(found[&DeviceKey(1)], row(1, 1));
     assert_eq!(found[&DeviceKey(2)], row(2, 2));
     assert!(bed.stores.followers.activity(&[]).await.unwrap().is_empty());
+}
+
+pub async fn an_index_ahead_of_the_log_is_made_anew(bed: Bed) {
+    let followers = &bed.stores.followers;
+    followers
+        .index(&[entry(1, 500, EventKind::MessageReport)], Position(500))
+        .await
+        .unwrap();
+    let product = bed.product("p").await;
+    let device = bed.device("d", product.key, None).await;
+    let stop = CancellationToken::new();
+    let history = History::new(&bed.stores);
+    let indexer = Indexer::new(history.clone(), Duration::from_millis(5)).run(stop.clone());
+    let look = async {
+        while bed.stores.followers.cursor("history").await.unwrap() != Position(2) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        stop.cancel();
+    };
+    tokio::join!(indexer, look);
+    assert_eq!(positions(&bed, &of(device.key.0), i64::MAX, 50).await, [2]);
+    let shown = history
+        .events(&of(device.key.0), Position(i64::MAX), 50)
+        .await
+        .unwrap();
+    assert_eq!(shown.len(), 1);
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use fieldgate::auth::secret_box::{MasterKey, SecretBox};
+use fieldgate::domain::ids::DeviceKey;
 use fieldgate::storage::sqlite::{SqliteOptions, open};
 use fieldgate::storage::writer::WriterLimits;
-use fieldgate::storage::{StoreError, Stores};
+use fieldgate::storage::{DeviceActivity, StoreError, Stores};
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 use tempfile::TempDir;
@@ -93,4 +94,29 @@ async fn a_commit_that_fails_is_answered_and_the_next_one_serves() {
     let all = bed.all().await;
     assert_eq!(all.len(), 1);
     assert_eq!(&all[0].event.payload[..], b"y");
+}
+
+#[tokio::test]
+async fn followers_of_another_database_are_forgotten() {
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let first = stores(folder.clone(), crate::bed::LIMITS).await;
+    let row = DeviceActivity {
+        device: DeviceKey(1),
+        token_instants: [1; 32],
+        last_seen: NOW,
+    };
+    first.followers.save_activity(&[row]).await.unwrap();
+    first.log.close().await;
+    for ending in ["db", "db-wal", "db-shm"] {
+        std::fs::remove_file(folder.path().join(format!("test.{ending}"))).unwrap();
+    }
+    let second = stores(folder, crate::bed::LIMITS).await;
+    assert!(
+        second
+            .followers
+            .activity(&[DeviceKey(1)])
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }

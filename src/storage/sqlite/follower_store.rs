@@ -4,18 +4,47 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use sqlx::{AssertSqlSafe, QueryBuilder, Row, Sqlite as Database};
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{AssertSqlSafe, Connection, QueryBuilder, Row, Sqlite as Database};
 
 use super::{Sqlite, unavailable};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{DeviceKey, Position};
-use crate::storage::{DeviceActivity, EventFilter, FollowerStore, IndexEntry, Result, StoreError};
+use crate::storage::{DeviceActivity, EventFilter, FollowerStore, IndexEntry, StoreError};
+
+type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 /// The index's cursor.
 const HISTORY: &str = "history";
 
 /// Rows of one statement: 4 columns each, far below SQLite's bound on variables.
 const ROWS: usize = 256;
+
+/// Empties the file when it belongs to another database, which was put in this one's place or taken away.
+pub(super) async fn adopt(connection: &mut SqliteConnection, project_id: &str) -> Result<(), sqlx::Error> {
+    let origin: Option<(String,)> = sqlx::query_as("SELECT project_id FROM origin")
+        .fetch_optional(&mut *connection)
+        .await?;
+    match origin {
+        Some((origin,)) if origin == project_id => return Ok(()),
+        Some(_) => tracing::warn!("the followers' file belongs to another database, it starts anew"),
+        None => {}
+    }
+    let mut transaction = connection.begin().await?;
+    for statement in [
+        "DELETE FROM history",
+        "DELETE FROM cursors",
+        "DELETE FROM device_activity",
+        "DELETE FROM origin",
+    ] {
+        sqlx::query(statement).execute(&mut *transaction).await?;
+    }
+    sqlx::query("INSERT INTO origin (project_id) VALUES (?)")
+        .bind(project_id)
+        .execute(&mut *transaction)
+        .await?;
+    transaction.commit().await
+}
 
 #[async_trait]
 impl FollowerStore for Sqlite {
@@ -81,8 +110,8 @@ impl FollowerStore for Sqlite {
 
     async fn forget_below(&self, first: Position, step_rows: u32) -> Result<u64> {
         let deleted = sqlx::query(
-            "DELETE FROM history WHERE (device_key, position) IN
-             (SELECT device_key, position FROM history WHERE position < ? LIMIT ?)",
+            "DELETE FROM history WHERE position IN
+             (SELECT position FROM history WHERE position < ? ORDER BY position LIMIT ?)",
         )
         .bind(first.0)
         .bind(step_rows)
@@ -90,6 +119,20 @@ impl FollowerStore for Sqlite {
         .await
         .map_err(unavailable)?;
         Ok(deleted.rows_affected())
+    }
+
+    async fn reset_index(&self) -> Result<()> {
+        let mut transaction = self.followers.begin().await.map_err(unavailable)?;
+        for statement in [
+            "DELETE FROM history",
+            "DELETE FROM cursors WHERE name = 'history'",
+        ] {
+            sqlx::query(statement)
+                .execute(&mut *transaction)
+                .await
+                .map_err(unavailable)?;
+        }
+        transaction.commit().await.map_err(unavailable)
     }
 
     async fn save_activity(&self, rows: &[DeviceActivity]) -> Result<()> {

@@ -119,6 +119,12 @@ pub async fn open(
         .await
         .map_err(|error| fault(&error))?;
     migrations::run(&mut follower, &beside, migrations::FOLLOWERS).await?;
+    let project_id = settings::project_id(&mut connection)
+        .await
+        .map_err(|error| fault(&error))?;
+    follower_store::adopt(&mut follower, &project_id)
+        .await
+        .map_err(|error| fault(&error))?;
     drop(follower);
 
     let listeners = Listeners::default();

@@ -2,8 +2,8 @@
 //! makes one that holds at once.
 
 use async_trait::async_trait;
-use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{Executor, Row, Sqlite as Database};
 
 use super::{Sqlite, unavailable};
 use crate::auth::secret::random_bytes;
@@ -87,6 +87,14 @@ pub(super) fn app(row: &SqliteRow) -> Result<App> {
     })
 }
 
+pub(super) async fn project_id(executor: impl Executor<'_, Database = Database>) -> Result<String> {
+    let row = sqlx::query("SELECT value FROM settings WHERE name = ?")
+        .bind(PROJECT)
+        .fetch_one(executor);
+    let value: Vec<u8> = row.await.and_then(|row| row.try_get(0)).map_err(unavailable)?;
+    String::from_utf8(value).map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
 fn binding(access_key: &str) -> Vec<u8> {
     format!("key:{access_key}").into_bytes()
 }
@@ -94,11 +102,7 @@ fn binding(access_key: &str) -> Vec<u8> {
 #[async_trait]
 impl Settings for Sqlite {
     async fn project_id(&self) -> Result<String> {
-        let row = sqlx::query("SELECT value FROM settings WHERE name = ?")
-            .bind(PROJECT)
-            .fetch_one(&self.pool);
-        let value: Vec<u8> = row.await.and_then(|row| row.try_get(0)).map_err(unavailable)?;
-        String::from_utf8(value).map_err(|error| StoreError::Corrupt(error.to_string()))
+        project_id(&self.pool).await
     }
 
     async fn create_key(&self, key: &AccessKey) -> Result<()> {
