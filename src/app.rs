@@ -13,7 +13,7 @@ use crate::domain::clock::{Clock, SystemClock};
 use crate::history::{History, Indexer, Retention, RetentionSettings};
 use crate::http::device::{self, DeviceState};
 use crate::http::management::{self, ManagementState};
-use crate::http::{Readiness, Routes};
+use crate::http::{Readiness, Routes, unrouted_answer};
 use crate::ingest::{Ingest, IngestSettings};
 use crate::lifecycle::{self, Lifecycle};
 use crate::server::{ConnectionSlots, Listener, ServerLimits};
@@ -202,8 +202,9 @@ impl App {
             ("management listener", management, self.management),
         ] {
             let (tls, limits, slots) = (self.tls.clone(), limits.clone(), slots.clone());
+            let unrouted = unrouted_answer(Arc::new(SystemClock));
             let stop = serving.token();
-            serving.spawn(name, listener.run(tls, router, limits, slots, stop));
+            serving.spawn(name, listener.run(tls, router, limits, slots, unrouted, stop));
         }
         ready(device_address, management_address);
         tokio::select! {

@@ -124,7 +124,7 @@ impl ApiError {
         }
     }
 
-    fn body(&self) -> String {
+    pub(super) fn body(&self) -> String {
         let ErrorKind(status, code, text) = self.kind;
         // What went wrong inside is for the log alone.
         let hidden = status == StatusCode::INTERNAL_SERVER_ERROR;

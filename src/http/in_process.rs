@@ -1,6 +1,7 @@
 //! Calls the management routes beside the socket: for the program's own first steps, which have no key yet.
 
 use axum::body::Body;
+use http::header::HOST;
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -35,6 +36,7 @@ impl InProcess {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base))
+            .header(HOST, "in-process")
             .body(Body::from(body))?;
         request.extensions_mut().insert(Principal { role: Role::Admin });
         let response = self.routes.clone().oneshot(request).await?;

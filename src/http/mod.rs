@@ -8,9 +8,12 @@ mod health;
 mod in_process;
 pub mod management;
 mod request_log;
+mod strict;
+mod unrouted;
 
 pub use health::Readiness;
 pub use in_process::InProcess;
+pub use unrouted::unrouted_answer;
 
 /// The routes of one listener: a tower service.
-pub type Routes = request_log::Logged<axum::Router>;
+pub type Routes = request_log::Logged<strict::Strict<axum::Router>>;

@@ -1,14 +1,10 @@
 //! What a connection is waiting for and since when. hyper's own header deadline also runs while a kept-alive connection
 //! rests, so the phases are followed here: the stream tells the first byte of a request, the service its start and end.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
-use std::{io, io::IoSlice};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use super::ServerLimits;
@@ -51,10 +47,21 @@ impl Phase {
         self.word.store((millis << 2) | phase, Ordering::Relaxed);
     }
 
-    fn bytes_came(&self) {
-        if self.word.load(Ordering::Relaxed) & 3 == IDLE {
-            self.set(HEADERS);
+    /// Bytes came: between requests they begin a head. Whether they belong to a head.
+    pub(super) fn bytes_came(&self) -> bool {
+        match self.word.load(Ordering::Relaxed) & 3 {
+            IDLE => {
+                self.set(HEADERS);
+                true
+            }
+            HEADERS => true,
+            _ => false,
         }
+    }
+
+    /// Whether a head is awaited or incomplete, so that no handler can have answered.
+    pub(super) fn in_head(&self) -> bool {
+        self.word.load(Ordering::Relaxed) & 3 == HEADERS
     }
 
     /// A head is complete, its handler runs.
@@ -85,58 +92,5 @@ impl Phase {
         };
         let end = since + allowed;
         if now >= end { late } else { Verdict::WaitUntil(end) }
-    }
-}
-
-/// A stream that tells the phase when bytes come.
-pub(super) struct Watched<T> {
-    stream: T,
-    phase: Phase,
-}
-
-impl<T> Watched<T> {
-    pub(super) const fn new(stream: T, phase: Phase) -> Self {
-        Self { stream, phase }
-    }
-}
-
-impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let result = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if buf.filled().len() > before {
-            self.phase.bytes_came();
-        }
-        result
-    }
-}
-
-impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
     }
 }

@@ -4,6 +4,7 @@
 mod body;
 mod connection;
 mod deadline;
+mod watched;
 
 use std::convert::Infallible;
 use std::io;
@@ -11,7 +12,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
 use rustls::ServerConfig;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use body::{TimedBody, is_too_slow};
+use connection::Connection;
 
 /// How many handshakes the kernel may hold for us.
 const BACKLOG: i32 = 1024;
@@ -46,6 +49,18 @@ pub struct ServerLimits {
     /// For requests in flight when the server stops.
     pub shutdown_grace: Duration,
 }
+
+/// What no route ever sees, and is answered all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unrouted {
+    /// HTTP without TLS.
+    PlainHttp,
+    /// A head that is not HTTP, with the status that it gets.
+    Malformed(StatusCode),
+}
+
+/// Gives whole HTTP/1.1 responses for what no route sees; the connection ends after them.
+pub type UnroutedAnswer = Arc<dyn Fn(Unrouted) -> Bytes + Send + Sync>;
 
 /// The peer of a request's connection, in its extensions.
 #[derive(Clone, Copy, Debug)]
@@ -97,6 +112,7 @@ impl Listener {
         service: S,
         limits: Arc<ServerLimits>,
         slots: ConnectionSlots,
+        unrouted: UnroutedAnswer,
         stop: CancellationToken,
     ) where
         S: tower::Service<Request<TimedBody>, Response = Response<B>, Error = Infallible>
@@ -129,11 +145,16 @@ impl Listener {
                 continue;
             };
             tune(&stream);
-            let (acceptor, service, limits, stop) =
-                (acceptor.clone(), service.clone(), limits.clone(), stop.clone());
+            let connection = Connection {
+                peer,
+                limits: limits.clone(),
+                unrouted: unrouted.clone(),
+                stop: stop.clone(),
+            };
+            let (acceptor, service) = (acceptor.clone(), service.clone());
             connections.spawn(async move {
                 let _slot = slot;
-                connection::serve(stream, peer, acceptor, service, limits, stop).await;
+                connection.serve(stream, acceptor, service).await;
             });
         }
         let grace = limits.shutdown_grace;

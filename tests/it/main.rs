@@ -14,6 +14,7 @@ mod lifecycle;
 mod management;
 mod order_of_checks;
 mod quickstart;
+mod strictness;
 mod tls;
 mod tokens;
 mod transport;

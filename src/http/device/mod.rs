@@ -15,6 +15,7 @@ use http::Uri;
 use super::Routes;
 use super::error::{ApiError, ErrorKind};
 use super::request_log::Logged;
+use super::strict::Strict;
 use crate::domain::clock::Clock;
 use crate::ingest::Ingest;
 
@@ -44,7 +45,7 @@ pub fn router(state: DeviceState, clock: Arc<dyn Clock>) -> Routes {
         .method_not_allowed_fallback(async || ApiError::method_not_allowed("POST"))
         .fallback(no_path)
         .with_state(state);
-    Logged::new(routes, clock)
+    Logged::new(Strict(routes), clock)
 }
 
 async fn no_path(uri: Uri) -> ApiError {

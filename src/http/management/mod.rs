@@ -17,6 +17,7 @@ use super::error::{ApiError, ErrorKind};
 use super::extract::principal::Writer;
 use super::health::{self, Readiness};
 use super::request_log::Logged;
+use super::strict::Strict;
 use crate::domain::clock::Clock;
 use crate::domain::ids::Position;
 use crate::history::History;
@@ -71,7 +72,7 @@ pub fn router(state: ManagementState, readiness: Arc<Readiness>) -> Routes {
         .method_not_allowed_fallback(async || ApiError::from(ErrorKind::NO_METHOD))
         .fallback(no_path)
         .with_state(state);
-    Logged::new(routes, clock)
+    Logged::new(Strict(routes), clock)
 }
 
 async fn no_path(uri: Uri) -> ApiError {
