@@ -13,8 +13,8 @@ use crate::domain::clock::{Clock, SystemClock};
 use crate::history::{History, Indexer, Retention, RetentionSettings};
 use crate::http::device::{self, DeviceState};
 use crate::http::management::{self, ManagementState};
-use crate::http::{Readiness, Routes, unrouted_answer};
-use crate::ingest::{Ingest, IngestSettings};
+use crate::http::{BodyBudget, Readiness, Routes, unrouted_answer};
+use crate::ingest::{Ingest, IngestSettings, LimitSettings, PasswordSettings};
 use crate::lifecycle::{self, Lifecycle};
 use crate::server::{ConnectionSlots, Listener, ServerLimits};
 use crate::storage::writer::WriterLimits;
@@ -139,6 +139,7 @@ impl App {
             default_mode: config.ingest.validation_mode,
             event_time_max_ahead_ms: config.ingest.event_time_max_ahead_seconds.saturating_mul(1000),
             cached_devices: config.limits.cached_devices,
+            limits: limit_settings(&config),
         };
         let ingest = Arc::new(Ingest::new(
             stores.clone(),
@@ -147,7 +148,9 @@ impl App {
             settings,
         ));
         let readiness = Readiness::new(stores.log.clone());
+        let bodies = BodyBudget::new(config.limits.body_bytes_in_flight);
         let state = ManagementState {
+            bodies: bodies.clone(),
             stores: stores.clone(),
             activity: ingest.activity().clone(),
             history: History::new(&stores),
@@ -157,7 +160,7 @@ impl App {
         };
         ingest.start_activity_writer(&lifecycle, lifecycle.token());
         Ok(Self {
-            device: device::router(DeviceState { ingest }, clock),
+            device: device::router(DeviceState { ingest, bodies }, clock),
             management: management::router(state, readiness.clone()),
             config,
             lifecycle,
@@ -246,6 +249,21 @@ impl App {
 
 fn bind(role: &'static str, address: std::net::SocketAddr) -> Result<Listener, StartError> {
     Listener::bind(address).map_err(|cause| StartError::Bind { role, address, cause })
+}
+
+fn limit_settings(config: &Config) -> LimitSettings {
+    let limits = &config.limits;
+    LimitSettings {
+        device_requests_per_second: limits.device_requests_per_second,
+        instance_requests_per_second: limits.instance_requests_per_second,
+        device_auth_per_minute: limits.device_auth_per_minute,
+        tracked_callers: limits.tracked_callers,
+        passwords: PasswordSettings {
+            tries: limits.wrong_password_tries,
+            ids: limits.wrong_password_ids,
+            max_delay_seconds: limits.wrong_password_max_delay_seconds,
+        },
+    }
 }
 
 fn server_limits(config: &Config) -> ServerLimits {

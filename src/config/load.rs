@@ -249,6 +249,19 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         ("storage.batch_bytes", storage.batch_bytes as u64),
         ("server.max_connections", server.max_connections as u64),
         ("limits.cached_devices", config.limits.cached_devices as u64),
+        ("limits.tracked_callers", config.limits.tracked_callers as u64),
+        (
+            "limits.body_bytes_in_flight",
+            config.limits.body_bytes_in_flight as u64,
+        ),
+        (
+            "limits.wrong_password_tries",
+            u64::from(config.limits.wrong_password_tries),
+        ),
+        (
+            "limits.wrong_password_ids",
+            u64::from(config.limits.wrong_password_ids),
+        ),
     ] {
         if seconds == 0 {
             return refuse(key, "must be more than 0");

@@ -139,6 +139,22 @@ section! {
 section! {
     /// `[limits]`
     LimitsConfig {
+        /// A device's requests a second; 0 is none.
+        device_requests_per_second: u32 = 100,
+        /// Everyone's requests a second; 0 is none.
+        instance_requests_per_second: u32 = 0,
+        /// A device's authentications a minute; 0 is none.
+        device_auth_per_minute: u32 = 60,
+        /// Wrong passwords in a row before the first delay.
+        wrong_password_tries: u32 = 5,
+        /// Device ids that one address may fail with before it is delayed.
+        wrong_password_ids: u32 = 20,
+        /// The longest delay after wrong passwords.
+        wrong_password_max_delay_seconds: u32 = 60,
+        /// Callers remembered by each table of limits.
+        tracked_callers: usize = 100_000,
+        /// Bytes of request bodies held in memory at once.
+        body_bytes_in_flight: usize = 64 * 1024 * 1024,
         /// Devices kept in memory.
         cached_devices: usize = 100_000,
     }

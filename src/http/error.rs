@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 
-use crate::ingest::{AuthenticationRefusal, ReportRefusal, TokenRefusal};
+use crate::ingest::{AuthenticationRefusal, Limit, LimitReached, ReportRefusal, TokenRefusal};
 use crate::storage::StoreError;
 
 /// One row of the error table: status, code, fixed text.
@@ -38,6 +38,11 @@ error_table! {
     UNAUTHENTICATED = UNAUTHORIZED, "IOTDA.000002", "Authentication failed.";
     /// A token that does not open this path.
     INVALID_TOKEN = FORBIDDEN, "IOTDA.000004", "Invalid access token.";
+    /// A device's own limit.
+    DEVICE_LIMIT = FORBIDDEN, "IOTDA.021101", "Request reached the maximum rate limit.";
+    /// The whole instance's limit; `%s` is its rate.
+    INSTANCE_LIMIT = FORBIDDEN, "IOTDA.021102",
+        "The request rate has reached the upper limit of the tenant, limit %s.";
     /// More children than one report may hold.
     TOO_MANY_CHILDREN = FORBIDDEN, "IOTDA.021103",
         "The number of child devices in the request has reached the upper limit (50).";
@@ -95,24 +100,29 @@ error_table! {
 #[derive(Debug)]
 pub struct ApiError {
     kind: ErrorKind,
-    detail: String,
+    detail: Box<str>,
     /// For the log instead of `detail`: what the caller must not see.
-    logged: Option<String>,
+    logged: Option<Box<str>>,
     allow: Option<&'static str>,
+    retry_after_seconds: Option<u32>,
+    /// What stands for `%s` in the fixed text.
+    number: Option<u32>,
 }
 
 /// What a response logs about its error.
 #[derive(Clone, Debug)]
-pub struct LoggedError(pub &'static str, pub String);
+pub struct LoggedError(pub &'static str, pub Box<str>);
 
 impl ApiError {
     /// A row of the table and what exactly was wrong.
-    pub fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
+    pub fn new(kind: ErrorKind, detail: impl Into<Box<str>>) -> Self {
         Self {
             kind,
             detail: detail.into(),
             logged: None,
             allow: None,
+            retry_after_seconds: (kind == ErrorKind::UNAVAILABLE).then_some(1),
+            number: None,
         }
     }
 
@@ -128,8 +138,12 @@ impl ApiError {
         let ErrorKind(status, code, text) = self.kind;
         // What went wrong inside is for the log alone.
         let hidden = status == StatusCode::INTERNAL_SERVER_ERROR;
+        let text = match self.number {
+            Some(number) => text.replace("%s", &number.to_string()),
+            None => text.to_owned(),
+        };
         let message = if hidden || self.detail.is_empty() {
-            text.to_owned()
+            text
         } else {
             format!("{text} {}", self.detail)
         };
@@ -152,8 +166,8 @@ impl IntoResponse for ApiError {
         if let Some(allow) = self.allow {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = self.retry_after_seconds {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.kind == ErrorKind::TOO_SLOW {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -170,13 +184,27 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::Busy => Self::new(ErrorKind::UNAVAILABLE, "The write queue is full, try again."),
             StoreError::Unavailable(cause) => Self {
-                logged: Some(cause),
+                logged: Some(cause.into()),
                 ..Self::new(
                     ErrorKind::UNAVAILABLE,
                     "Nothing can be stored right now, try again.",
                 )
             },
             StoreError::Corrupt(cause) => Self::new(ErrorKind::INTERNAL, cause),
+        }
+    }
+}
+
+impl From<LimitReached> for ApiError {
+    fn from(reached: LimitReached) -> Self {
+        let (kind, number) = match reached.limit {
+            Limit::Instance(allowed) => (ErrorKind::INSTANCE_LIMIT, Some(allowed)),
+            Limit::Device | Limit::DeviceAuth | Limit::WrongPasswords => (ErrorKind::DEVICE_LIMIT, None),
+        };
+        Self {
+            retry_after_seconds: Some(reached.retry_after_seconds),
+            number,
+            ..Self::new(kind, format!("{reached}."))
         }
     }
 }
@@ -189,6 +217,7 @@ impl From<AuthenticationRefusal> for ApiError {
                 Self::new(ErrorKind::INVALID_INPUT, detail)
             }
             AuthenticationRefusal::HourTooFar { .. } => Self::new(ErrorKind::UNAUTHENTICATED, detail),
+            AuthenticationRefusal::Limited(reached) => reached.into(),
             AuthenticationRefusal::Denied => ErrorKind::UNAUTHENTICATED.into(),
             AuthenticationRefusal::Store(error) => error.into(),
         }
@@ -237,6 +266,8 @@ mod tests {
         FOREIGN_CHILD 400 IOTDA.021104 Subdevices in the request does not exist or does not belong to the gateway.
         UNAUTHENTICATED 401 IOTDA.000002 Authentication failed.
         INVALID_TOKEN 403 IOTDA.000004 Invalid access token.
+        DEVICE_LIMIT 403 IOTDA.021101 Request reached the maximum rate limit.
+        INSTANCE_LIMIT 403 IOTDA.021102 The request rate has reached the upper limit of the tenant, limit %s.
         TOO_MANY_CHILDREN 403 IOTDA.021103 The number of child devices in the request has reached the upper limit (50).
         BODY_TOO_LARGE 403 IOTDA.021105 The content reported in a single request cannot exceed 1 MB.
         INTERNAL 500 IOTDA.000001 Internal server error.

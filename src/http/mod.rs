@@ -11,6 +11,7 @@ mod request_log;
 mod strict;
 mod unrouted;
 
+pub use extract::body::BodyBudget;
 pub use health::Readiness;
 pub use in_process::InProcess;
 pub use unrouted::unrouted_answer;

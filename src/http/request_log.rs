@@ -106,7 +106,7 @@ impl Line {
         let status = response.status().as_u16();
         let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         let error = response.extensions().get::<LoggedError>();
-        let (code, detail) = error.map_or((None, None), |error| (Some(error.0), Some(error.1.as_str())));
+        let (code, detail) = error.map_or((None, None), |error| (Some(error.0), Some(&*error.1)));
         if status >= 500 {
             tracing::error!(
                 request_id,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::limits::Pace;
 use crate::auth::access_token::TokenInstants;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::DeviceKey;
@@ -26,6 +27,8 @@ const ROWS_PER_WRITE: usize = 1000;
 #[derive(Debug)]
 pub struct DeviceTraffic {
     device: DeviceKey,
+    /// How much of its rate it has used.
+    pub(super) pace: Pace,
     state: Mutex<TrafficState>,
 }
 
@@ -42,6 +45,7 @@ impl DeviceTraffic {
         let last_seen = stored.map_or(Timestamp(0), |row| row.last_seen);
         Self {
             device,
+            pace: Pace::default(),
             state: Mutex::new(TrafficState {
                 instants: stored.map_or_else(TokenInstants::default, |row| {
                     TokenInstants::decode(&row.token_instants)

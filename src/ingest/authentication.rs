@@ -1,11 +1,12 @@
 //! `device-auth` and the check of access tokens (device-api.md, token rules). Every reason for a refusal has a name
 //! here and a log line; the device gets one indistinct answer.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::{Ingest, KnownDevice};
+use super::{Ingest, KnownDevice, LimitReached};
 use crate::auth::access_token::TokenClaims;
 use crate::auth::device_password;
 use crate::auth::secret::Secret;
@@ -55,6 +56,9 @@ pub enum AuthenticationRefusal {
         /// The platform's hour.
         platform_hour: String,
     },
+    /// Too many of them.
+    #[error(transparent)]
+    Limited(#[from] LimitReached),
     /// Unknown, frozen, a child, or a wrong password: the answer does not tell which.
     #[error("device id or password is wrong, or the device may not authenticate")]
     Denied,
@@ -132,9 +136,14 @@ fn field(name: &str, what: &dyn std::fmt::Display) -> AuthenticationRefusal {
 
 impl Ingest {
     /// Gives a device a token, or refuses it.
-    pub async fn authenticate(&self, body: &[u8]) -> Result<IssuedToken, AuthenticationRefusal> {
+    pub async fn authenticate(
+        &self,
+        body: &[u8],
+        from: IpAddr,
+    ) -> Result<IssuedToken, AuthenticationRefusal> {
         let request = AuthenticationRequest::parse(body)?;
         let now = self.clock.now();
+        self.limits.take_auth(&request.device_id, from, now)?;
         let platform_hour = now.0 - now.0.rem_euclid(HOUR_MS);
         if request.sign_type == 1 && (request.hour.0 - platform_hour).abs() > HOUR_MS {
             return Err(AuthenticationRefusal::HourTooFar {
@@ -142,12 +151,12 @@ impl Ingest {
             });
         }
         let device = self.directory.device(request.device_id.as_str()).await?;
-        match judge(device.as_deref(), &request) {
-            Ok(()) => {}
-            Err(reason) => {
-                tracing::info!(device_id = %request.device_id, reason, "device-auth refused");
-                return Err(AuthenticationRefusal::Denied);
-            }
+        let judged = judge(device.as_deref(), &request);
+        self.limits
+            .authenticated(&request.device_id, from, judged.is_ok(), now);
+        if let Err(reason) = judged {
+            tracing::info!(device_id = %request.device_id, reason, "device-auth refused");
+            return Err(AuthenticationRefusal::Denied);
         }
         let device = device.ok_or(AuthenticationRefusal::Denied)?;
         let issued = self.activity.issue(&device.traffic, now);
@@ -161,6 +170,16 @@ impl Ingest {
             access_token: self.tokens.issue(&claims),
             expires_in: TOKEN_LIFE_SECONDS - 1,
         })
+    }
+
+    /// Counts any request before anything of it is read.
+    pub fn admit(&self) -> Result<(), LimitReached> {
+        self.limits.take_instance(self.clock.now())
+    }
+
+    /// Counts a request of a device.
+    pub fn admit_device(&self, device: &KnownDevice) -> Result<(), LimitReached> {
+        self.limits.take_device(&device.traffic.pace, self.clock.now())
     }
 
     /// The device whose path this token opens.

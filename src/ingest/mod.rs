@@ -4,6 +4,7 @@
 mod activity;
 mod authentication;
 mod directory;
+mod limits;
 mod reporting;
 
 use std::sync::Arc;
@@ -15,10 +16,12 @@ use crate::domain::clock::Clock;
 use crate::domain::model::ValidationMode;
 use crate::lifecycle::Lifecycle;
 use crate::storage::Stores;
+use limits::Limits;
 
 pub use activity::ActivityBook;
 pub use authentication::{AuthenticationRefusal, AuthenticationRequest, IssuedToken, TokenRefusal};
 pub use directory::{DeviceDirectory, KnownDevice, KnownProduct};
+pub use limits::{Limit, LimitReached, LimitSettings, PasswordSettings};
 pub use reporting::ReportRefusal;
 
 /// What the configuration says of taking reports in.
@@ -30,6 +33,8 @@ pub struct IngestSettings {
     pub event_time_max_ahead_ms: i64,
     /// How many devices and products to keep in memory.
     pub cached_devices: usize,
+    /// How much callers may ask.
+    pub limits: LimitSettings,
 }
 
 /// Takes in what devices send.
@@ -39,6 +44,7 @@ pub struct Ingest {
     stores: Stores,
     tokens: TokenKey,
     clock: Arc<dyn Clock>,
+    limits: Limits,
     settings: IngestSettings,
 }
 
@@ -58,6 +64,7 @@ impl Ingest {
             stores,
             tokens,
             clock,
+            limits: Limits::new(&settings.limits),
             settings,
         }
     }

@@ -48,7 +48,11 @@ impl<T> Watched<T> {
 
 impl<T: AsyncWrite + Unpin> Watched<T> {
     fn poll_instead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while let Some(answer) = self.instead.as_mut().filter(|answer: &&mut Bytes| answer.has_remaining()) {
+        while let Some(answer) = self
+            .instead
+            .as_mut()
+            .filter(|answer: &&mut Bytes| answer.has_remaining())
+        {
             let written = ready!(Pin::new(&mut self.stream).poll_write(cx, answer))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));

@@ -54,7 +54,7 @@ fn stored(gate: &Gate, device: &str, counts: &mut HashMap<u64, u32>) {
 #[test]
 fn what_was_answered_200_survives_twenty_kills_exactly_once() {
     let devices: Vec<String> = (0..DEVICES).map(|number| format!("crash{number}")).collect();
-    let first = Gate::start();
+    let first = Gate::builder().unlimited().start();
     for device in &devices {
         first.device(device, SECRET, None);
     }

@@ -11,6 +11,7 @@ mod crash;
 mod device_paths;
 mod harness;
 mod lifecycle;
+mod limits;
 mod management;
 mod order_of_checks;
 mod quickstart;

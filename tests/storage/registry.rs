@@ -1,5 +1,6 @@
 //! Products, devices, settings and keys.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex};
 
 use fieldgate::auth::access_key::Role;
@@ -10,13 +11,15 @@ use fieldgate::domain::clock::{ManualClock, Timestamp};
 use fieldgate::domain::event::EventKind;
 use fieldgate::domain::ids::ProductId;
 use fieldgate::domain::model::ValidationMode;
-use fieldgate::ingest::{Ingest, IngestSettings, TokenRefusal};
+use fieldgate::ingest::{Ingest, IngestSettings, LimitSettings, PasswordSettings, TokenRefusal};
 use fieldgate::storage::{
     AccessKey, DeviceCreation, DeviceDeletion, DeviceFilter, FreezeOutcome, PageRequest, ProductCreation,
     ProductDeletion, ProductFilter, RegistryChange, SecretSlot,
 };
 
 use crate::bed::{Bed, NOW, PAGE, device_id, told};
+
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 pub async fn the_default_space_and_the_project_are_made_once(bed: Bed) {
     let app = bed.stores.registry.default_app().await.unwrap();
@@ -257,6 +260,17 @@ pub async fn a_device_made_anew_does_not_honour_the_old_token(bed: Bed) {
         default_mode: ValidationMode::Reject,
         event_time_max_ahead_ms: 600_000,
         cached_devices: 100,
+        limits: LimitSettings {
+            device_requests_per_second: 0,
+            instance_requests_per_second: 0,
+            device_auth_per_minute: 0,
+            tracked_callers: 10,
+            passwords: PasswordSettings {
+                tries: 5,
+                ids: 5,
+                max_delay_seconds: 60,
+            },
+        },
     };
     let clock = Arc::new(ManualClock::new(Timestamp(NOW.0)));
     let ingest = Ingest::new(bed.stores.clone(), TokenKey::new(&master), clock, settings);
@@ -269,7 +283,7 @@ pub async fn a_device_made_anew_does_not_honour_the_old_token(bed: Bed) {
     };
     let first = bed.device("d", product.key, None).await;
     let token = ingest
-        .authenticate(body("a-secret-of-it").as_bytes())
+        .authenticate(body("a-secret-of-it").as_bytes(), HERE)
         .await
         .unwrap()
         .access_token;
@@ -289,7 +303,7 @@ pub async fn a_device_made_anew_does_not_honour_the_old_token(bed: Bed) {
         Err(TokenRefusal::Invalid)
     ));
     let token = ingest
-        .authenticate(body("a-secret-of-it").as_bytes())
+        .authenticate(body("a-secret-of-it").as_bytes(), HERE)
         .await
         .unwrap()
         .access_token;

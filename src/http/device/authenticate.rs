@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::DeviceState;
 use crate::http::error::ApiError;
 use crate::http::extract::body::PlainBody;
+use crate::http::extract::caller::Caller;
 use crate::ingest::AuthenticationRefusal;
 
 /// Refusals are answered this long after the request, whatever the reason: a device in memory, one that must be read
@@ -26,10 +27,11 @@ pub struct AuthenticationResponse {
 /// Gives a device its token.
 pub async fn handle(
     State(state): State<DeviceState>,
-    PlainBody(body): PlainBody,
+    Caller(from): Caller,
+    body: PlainBody,
 ) -> Result<Json<AuthenticationResponse>, ApiError> {
     let started = Instant::now();
-    match state.ingest.authenticate(&body).await {
+    match state.ingest.authenticate(body.bytes(), from).await {
         Ok(token) => Ok(Json(AuthenticationResponse {
             access_token: token.access_token,
             expires_in: token.expires_in,

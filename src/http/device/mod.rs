@@ -9,11 +9,13 @@ mod report_properties;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::FromRef;
 use axum::routing::post;
 use http::Uri;
 
 use super::Routes;
 use super::error::{ApiError, ErrorKind};
+use super::extract::body::BodyBudget;
 use super::request_log::Logged;
 use super::strict::Strict;
 use crate::domain::clock::Clock;
@@ -24,6 +26,14 @@ use crate::ingest::Ingest;
 pub struct DeviceState {
     /// Takes the reports in.
     pub ingest: Arc<Ingest>,
+    /// What bodies may take.
+    pub bodies: BodyBudget,
+}
+
+impl FromRef<DeviceState> for BodyBudget {
+    fn from_ref(state: &DeviceState) -> Self {
+        state.bodies.clone()
+    }
 }
 
 /// The router of the device listener.

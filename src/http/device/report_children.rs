@@ -12,11 +12,11 @@ use crate::http::extract::device::AuthenticatedDevice;
 pub async fn handle(
     State(state): State<DeviceState>,
     caller: AuthenticatedDevice,
-    PlainBody(body): PlainBody,
+    body: PlainBody,
 ) -> Result<StatusCode, ApiError> {
     state
         .ingest
-        .report_children(&caller.device, &body, caller.request_id)
+        .report_children(&caller.device, body.bytes(), caller.request_id)
         .await?;
     Ok(StatusCode::OK)
 }

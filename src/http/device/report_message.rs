@@ -12,11 +12,11 @@ use crate::http::extract::device::AuthenticatedDevice;
 pub async fn handle(
     State(state): State<DeviceState>,
     caller: AuthenticatedDevice,
-    CappedBody(body): CappedBody,
+    body: CappedBody,
 ) -> Result<StatusCode, ApiError> {
     state
         .ingest
-        .report_message(&caller.device, body, caller.request_id)
+        .report_message(&caller.device, body.bytes.clone(), caller.request_id)
         .await?;
     Ok(StatusCode::OK)
 }

@@ -1,7 +1,10 @@
 //! The capped body: refused by its announced length before it is read, and while it streams when it lied or said
 //! nothing.
 
-use axum::extract::{FromRequest, Request};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::extract::{FromRef, FromRequest, Request};
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http_body_util::BodyExt;
@@ -15,33 +18,106 @@ pub const MAX_BODY_BYTES: usize = 1_048_576;
 /// What is set aside before the first byte came: an announced length is only a promise.
 const FIRST_BUFFER: usize = 64 * 1024;
 
-/// A body of at most [`MAX_BODY_BYTES`], in any coding.
-pub struct CappedBody(pub Bytes);
+/// The bytes of bodies that may be in memory at once (`limits.body_bytes_in_flight`).
+#[derive(Clone)]
+pub struct BodyBudget {
+    used: Arc<AtomicUsize>,
+    most: usize,
+}
+
+impl BodyBudget {
+    /// Of so many bytes.
+    pub fn new(most: usize) -> Self {
+        Self {
+            used: Arc::default(),
+            most,
+        }
+    }
+
+    fn has_room_for(&self, bytes: usize) -> bool {
+        self.used.load(Ordering::Relaxed).saturating_add(bytes) <= self.most
+    }
+}
+
+/// A part of the budget; given back when it is dropped.
+struct Reserved {
+    budget: BodyBudget,
+    bytes: usize,
+}
+
+impl Reserved {
+    /// Takes more; false when there is no room.
+    fn grow(&mut self, bytes: usize) -> bool {
+        let before = self.budget.used.fetch_add(bytes, Ordering::Relaxed);
+        self.bytes += bytes;
+        before.saturating_add(bytes) <= self.budget.most
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// A body of at most [`MAX_BODY_BYTES`], in any coding; holds its part of the budget while it lives.
+pub struct CappedBody {
+    /// The body.
+    pub bytes: Bytes,
+    _reserved: Reserved,
+}
 
 /// A body of at most [`MAX_BODY_BYTES`] that is not compressed.
-pub struct PlainBody(pub Bytes);
+pub struct PlainBody(CappedBody);
 
-impl<S: Send + Sync> FromRequest<S> for CappedBody {
+impl PlainBody {
+    /// The body.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0.bytes
+    }
+}
+
+impl<S> FromRequest<S> for CappedBody
+where
+    S: Send + Sync,
+    BodyBudget: FromRef<S>,
+{
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let announced = announced_length(&request)?;
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let announced = announced_length(&request)?.unwrap_or(0);
+        let budget = BodyBudget::from_ref(state);
+        if !budget.has_room_for(announced) {
+            return Err(no_room());
+        }
+        // Taken as it comes: an announced length is only a promise, and must not keep others out.
+        let mut reserved = Reserved { budget, bytes: 0 };
         let mut body = request.into_body();
-        let mut bytes = BytesMut::with_capacity(announced.unwrap_or(0).min(FIRST_BUFFER));
+        let mut bytes = BytesMut::with_capacity(announced.min(FIRST_BUFFER));
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| unreadable(&error))?;
             if let Ok(data) = frame.into_data() {
                 if bytes.len() + data.len() > MAX_BODY_BYTES {
                     return Err(ErrorKind::BODY_TOO_LARGE.into());
                 }
+                if !reserved.grow(data.len()) {
+                    return Err(no_room());
+                }
                 bytes.extend_from_slice(&data);
             }
         }
-        Ok(Self(bytes.freeze()))
+        Ok(Self {
+            bytes: bytes.freeze(),
+            _reserved: reserved,
+        })
     }
 }
 
-impl<S: Send + Sync> FromRequest<S> for PlainBody {
+impl<S> FromRequest<S> for PlainBody
+where
+    S: Send + Sync,
+    BodyBudget: FromRef<S>,
+{
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
@@ -52,10 +128,13 @@ impl<S: Send + Sync> FromRequest<S> for PlainBody {
                 return Err(ApiError::new(ErrorKind::INVALID_INPUT, detail));
             }
         }
-        CappedBody::from_request(request, state)
-            .await
-            .map(|body| Self(body.0))
+        CappedBody::from_request(request, state).await.map(Self)
     }
+}
+
+fn no_room() -> ApiError {
+    let detail = "limits.body_bytes_in_flight is reached, try again.";
+    ApiError::new(ErrorKind::UNAVAILABLE, detail)
 }
 
 fn announced_length(request: &Request) -> Result<Option<usize>, ApiError> {

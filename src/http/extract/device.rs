@@ -1,5 +1,4 @@
-//! The device whose path a token opens. The limits per device and per instance belong here too, right after the
-//! token and before the body.
+//! The device whose path a token opens, within its own limit and the instance's: right after the token, before the body.
 
 use std::sync::Arc;
 
@@ -44,6 +43,8 @@ impl FromRequestParts<DeviceState> for AuthenticatedDevice {
         }
         let token = token.to_str().map_err(|_| ErrorKind::INVALID_TOKEN)?;
         let device = state.ingest.check_token(&device_id, token).await?;
+        state.ingest.admit_device(&device)?;
+        state.ingest.admit()?;
         let request_id = request_id(parts)?;
         Ok(Self { device, request_id })
     }

@@ -8,12 +8,14 @@ mod products;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::FromRef;
 use axum::routing::{get, post};
 use http::Uri;
 use serde::Serialize;
 
 use super::Routes;
 use super::error::{ApiError, ErrorKind};
+use super::extract::body::BodyBudget;
 use super::extract::principal::Writer;
 use super::health::{self, Readiness};
 use super::request_log::Logged;
@@ -37,8 +39,16 @@ pub struct ManagementState {
     pub clock: Arc<dyn Clock>,
     /// The project of every path.
     pub project_id: String,
+    /// What bodies may take.
+    pub bodies: BodyBudget,
     /// No traffic for this long reads as OFFLINE, milliseconds.
     pub offline_after_ms: i64,
+}
+
+impl FromRef<ManagementState> for BodyBudget {
+    fn from_ref(state: &ManagementState) -> Self {
+        state.bodies.clone()
+    }
 }
 
 /// The router of the management listener.

@@ -47,6 +47,12 @@ impl GateBuilder {
         self
     }
 
+    /// Without limits on rates, for load.
+    pub fn unlimited(self) -> Self {
+        self.with("LIMITS__DEVICE_REQUESTS_PER_SECOND", "0")
+            .with("LIMITS__DEVICE_AUTH_PER_MINUTE", "0")
+    }
+
     /// On an existing folder, which stays.
     pub fn on(mut self, folder: &Path) -> Self {
         self.folder = Some(folder.to_owned());
@@ -55,6 +61,7 @@ impl GateBuilder {
 
     /// Starts `quickstart` and waits until it listens; makes an administrator's key beside it.
     pub fn start(self) -> Gate {
+        let environment = self.environment.clone();
         let own = self.folder.is_none().then(|| tempfile::tempdir().unwrap());
         let folder = self
             .folder
@@ -88,6 +95,7 @@ impl GateBuilder {
             project_id: String::new(),
             folder,
             own,
+            environment,
         };
         gate.device = gate.listening("device");
         gate.management = gate.listening("management");
@@ -109,6 +117,7 @@ pub struct Gate {
     pub project_id: String,
     pub folder: PathBuf,
     own: Option<tempfile::TempDir>,
+    environment: Vec<(String, String)>,
 }
 
 impl Gate {
@@ -229,7 +238,11 @@ impl Gate {
     /// Starts it again on the same folder, after whatever ended it.
     pub fn started_again(mut self) -> Self {
         self.wait(Duration::from_secs(30));
-        let mut next = Self::builder().on(&self.folder).start();
+        let same = GateBuilder {
+            environment: self.environment.clone(),
+            folder: Some(self.folder.clone()),
+        };
+        let mut next = same.start();
         next.own = self.own.take();
         next
     }

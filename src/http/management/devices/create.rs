@@ -22,9 +22,9 @@ const MAX_EXTENSION_BYTES: usize = 1024;
 pub async fn handle(
     State(state): State<ManagementState>,
     writer: Writer,
-    PlainBody(body): PlainBody,
+    body: PlainBody,
 ) -> Result<(StatusCode, Json<DeviceView>), ApiError> {
-    let fields = Fields::parse(&body)?;
+    let fields = Fields::parse(body.bytes())?;
     let (new, product) = read(&state, &fields).await?;
     let shown = DeviceView::event(&state, &preview(&state, &new, product)).await?;
     let change = change(&state, writer, &shown)?;

@@ -28,7 +28,7 @@ pub async fn handle(
     writer: Writer,
     path: DevicePath,
     query: Parameters,
-    PlainBody(body): PlainBody,
+    body: PlainBody,
 ) -> Result<Json<ResetSecret>, ApiError> {
     if query.text("action_id").as_deref() != Some("resetSecret") {
         return Err(ApiError::new(
@@ -36,7 +36,7 @@ pub async fn handle(
             "action_id: must be resetSecret",
         ));
     }
-    let fields = Fields::parse(&body)?;
+    let fields = Fields::parse(body.bytes())?;
     let (slot, secret_type) = match fields
         .choice("secret_type", &["PRIMARY", "SECONDARY"])?
         .as_deref()

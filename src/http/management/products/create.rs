@@ -27,9 +27,9 @@ const MAX_MODEL_BYTES: usize = 500 * 1024;
 pub async fn handle(
     State(state): State<ManagementState>,
     writer: Writer,
-    PlainBody(body): PlainBody,
+    body: PlainBody,
 ) -> Result<(StatusCode, Json<ProductView>), ApiError> {
-    let fields = Fields::parse(&body)?;
+    let fields = Fields::parse(body.bytes())?;
     let attributes = attributes(&fields)?;
     let product_id = match fields.id("product_id", ProductId::parse)? {
         Some(id) => id,
