@@ -21,7 +21,7 @@ use crate::storage::writer::WriterLimits;
 use crate::storage::{Stores, sqlite};
 use crate::tls;
 
-/// Why an instance does not start.
+/// Why an instance does not start, or stopped by itself.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// No certificate is configured.
@@ -57,6 +57,9 @@ pub enum StartError {
         /// The system's word.
         cause: std::io::Error,
     },
+    /// A task panicked; the log says which.
+    #[error("a task of the instance failed, see the log")]
+    TaskFailed,
     /// Signals cannot be heard.
     #[error("cannot hear signals: {0}")]
     Signals(std::io::Error),
@@ -91,7 +94,7 @@ pub async fn open_stores(config: &Config, lifecycle: &Lifecycle) -> Result<(Stor
         read_connections: config.storage.read_connections,
     };
     let now = SystemClock.now();
-    let stores = sqlite::open(&config.storage.url, options, secret_box, lifecycle.tracker(), now).await?;
+    let stores = sqlite::open(&config.storage.url, options, secret_box, lifecycle, now).await?;
     Ok((stores, master))
 }
 
@@ -210,11 +213,14 @@ impl App {
             serving.spawn(name, listener.run(tls, router, limits, slots, unrouted, stop));
         }
         ready(device_address, management_address);
-        tokio::select! {
-            signal = signals.wait() => tracing::info!(signal, "stopping"),
-            () = self.lifecycle.token().cancelled_owned() => tracing::error!("a task failed, stopping"),
-            () = serving.token().cancelled_owned() => tracing::error!("a listener failed, stopping"),
-        }
+        let failed = tokio::select! {
+            signal = signals.wait() => {
+                tracing::info!(signal, "stopping");
+                false
+            }
+            () = self.lifecycle.token().cancelled_owned() => true,
+            () = serving.token().cancelled_owned() => true,
+        };
         self.readiness.stop();
         serving.shutdown();
         let grace = Duration::from_secs(self.config.server.shutdown_grace_seconds);
@@ -226,7 +232,11 @@ impl App {
             tracing::warn!("some tasks did not end in time");
         }
         tracing::info!("stopped");
-        Ok(())
+        if failed {
+            Err(StartError::TaskFailed)
+        } else {
+            Ok(())
+        }
     }
 
     fn start_followers(&self) {

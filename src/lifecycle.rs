@@ -32,11 +32,6 @@ impl Lifecycle {
         });
     }
 
-    /// For parts that spawn tasks of their own.
-    pub const fn tracker(&self) -> &TaskTracker {
-        &self.tracker
-    }
-
     /// Cancelled when the instance is to stop.
     pub fn token(&self) -> CancellationToken {
         self.token.clone()

@@ -125,7 +125,8 @@ impl Decimal {
         Units {
             remainder,
             fraction: Fraction {
-                places: fraction_digits,
+                // Zero, and what is whole, has no place behind the point, whatever the unit.
+                places: if fraction.is_empty() { 0 } else { fraction_digits },
                 digits: fraction,
             },
         }

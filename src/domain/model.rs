@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::decimal::Decimal;
+use super::json_scan;
 use super::text_class::{is_description, is_name, is_name_dollar};
 
 /// The most services of a product, properties of a service, and so on.
@@ -344,7 +345,8 @@ impl<'a> Entry<'a> {
         if text.len() > 16 {
             return Err(self.fault(name, "is longer than 16 characters"));
         }
-        match Decimal::parse(&text) {
+        // The scan bounds digits and exponent, as it does for the numbers that are compared with it.
+        match Decimal::parse(&text).filter(|_| json_scan::scan(text.as_bytes()).is_ok()) {
             Some(number) => Ok(Some((number, text))),
             None => Err(self.fault(name, "must be a number, as a string")),
         }

@@ -47,35 +47,66 @@ pub struct Fault {
     pub message: String,
 }
 
-/// Every fault of a report, in its order.
-pub fn validate(model: &ProductModel, services: &[ServiceReport<'_>]) -> Vec<Fault> {
-    let mut faults = Vec::new();
+/// Where a fault stands: which entry of `services`, and which member of its properties; none for the whole entry.
+type Place = (usize, Option<usize>);
+
+/// What does not fit in a report, in its order. A report may hold a hundred thousand faults: all their places are
+/// kept, the words of the first [`FAULTS_KEPT`] alone.
+#[derive(Debug, Default)]
+pub struct Faults {
+    places: Vec<Place>,
+    first: Vec<Fault>,
+}
+
+impl Faults {
+    /// Whether everything fits.
+    pub const fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// How many there are.
+    pub const fn count(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The first of them, at most [`FAULTS_KEPT`].
+    pub fn first(&self) -> &[Fault] {
+        &self.first
+    }
+
+    fn push(&mut self, place: Place, name: Option<&str>, kind: FaultKind, message: impl FnOnce() -> String) {
+        self.places.push(place);
+        if self.first.len() < FAULTS_KEPT {
+            self.first.push(Fault {
+                service: place.0,
+                property: name.map(cut),
+                kind,
+                message: message(),
+            });
+        }
+    }
+}
+
+/// How many faults of a report are kept in words.
+pub const FAULTS_KEPT: usize = 100;
+
+/// Judges every value of a report.
+pub fn validate(model: &ProductModel, services: &[ServiceReport<'_>]) -> Faults {
+    let mut faults = Faults::default();
     for (index, entry) in services.iter().enumerate() {
         let Some(service) = model.service(&entry.service_id) else {
-            let message = format!("the product model has no service {}", cut(&entry.service_id));
-            faults.push(Fault {
-                service: index,
-                property: None,
-                kind: FaultKind::UnknownService,
-                message,
-            });
+            let message = || format!("the product model has no service {}", cut(&entry.service_id));
+            faults.push((index, None), None, FaultKind::UnknownService, message);
             continue;
         };
-        for (name, value) in &entry.properties {
-            let judged = match service.property(name) {
-                None => Err((
-                    FaultKind::UnknownProperty,
-                    "the service has no such property".to_owned(),
-                )),
-                Some(property) => judge(property, value),
-            };
-            if let Err((kind, message)) = judged {
-                faults.push(Fault {
-                    service: index,
-                    property: Some(cut(name)),
-                    kind,
-                    message,
-                });
+        for (member, (name, value)) in entry.properties.iter().enumerate() {
+            let place = (index, Some(member));
+            match service.property(name).map(|property| judge(property, value)) {
+                Some(Ok(())) => {}
+                Some(Err((kind, message))) => faults.push(place, Some(name), kind, || message),
+                None => faults.push(place, Some(name), FaultKind::UnknownProperty, || {
+                    "the service has no such property".to_owned()
+                }),
             }
         }
     }
@@ -209,7 +240,7 @@ fn cut(text: &str) -> String {
 /// its time; and what a person should know about the times. None when nothing is left.
 pub fn stamped_body(
     services: &[ServiceReport<'_>],
-    left_out: &[Fault],
+    left_out: Option<&Faults>,
     now: Timestamp,
     max_ahead_ms: i64,
 ) -> (Option<String>, Vec<String>) {
@@ -217,9 +248,12 @@ pub fn stamped_body(
     body.push_str(r#"{"services":["#);
     let mut notes = Vec::new();
     let mut any = false;
+    let mut places = left_out.map_or(&[][..], |faults| &faults.places);
     for (index, service) in services.iter().enumerate() {
-        let own: Vec<_> = left_out.iter().filter(|fault| fault.service == index).collect();
-        let Some(properties) = remaining(service, &own) else {
+        // Places stand in the order of the report.
+        let (own, later) = places.split_at(places.partition_point(|(place, _)| *place <= index));
+        places = later;
+        let Some(properties) = remaining(service, own) else {
             continue;
         };
         if any {
@@ -242,21 +276,26 @@ pub fn stamped_body(
 }
 
 /// The text of the properties that stay; none when none does.
-fn remaining(service: &ServiceReport<'_>, own: &[&Fault]) -> Option<String> {
-    if own.is_empty() {
-        return Some(service.text.to_owned());
+fn remaining(service: &ServiceReport<'_>, own: &[Place]) -> Option<String> {
+    match own {
+        [] => return Some(service.text.to_owned()),
+        [(_, None), ..] => return None,
+        _ => {}
     }
-    let gone = |name: &str| {
-        own.iter()
-            .any(|fault| fault.property.as_ref().is_none_or(|faulty| *faulty == cut(name)))
-    };
-    let kept: Vec<String> = service
-        .properties
-        .iter()
-        .filter(|(name, _)| !gone(name))
-        .map(|(name, value)| format!("{}:{}", serde_json::Value::from(name.as_ref()), value.get()))
-        .collect();
-    (!kept.is_empty()).then(|| format!("{{{}}}", kept.join(",")))
+    let mut gone = own.iter().filter_map(|(_, member)| *member).peekable();
+    let mut text = String::from("{");
+    for (member, (name, value)) in service.properties.iter().enumerate() {
+        if gone.next_if_eq(&member).is_some() {
+            continue;
+        }
+        if text.len() > 1 {
+            text.push(',');
+        }
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{}:{}", serde_json::Value::from(name.as_ref()), value.get());
+    }
+    text.push('}');
+    (text.len() > 2).then_some(text)
 }
 
 fn time_of(
@@ -293,9 +332,9 @@ mod tests {
         let report = format!(r#"{{"services":[{{"service_id":"S","properties":{{"p":{value}}}}}]}}"#);
         json_scan::scan(report.as_bytes()).unwrap();
         let services = report::parse_properties(&report).unwrap();
-        let mut faults = validate(&model, &services);
-        assert!(faults.len() <= 1);
-        faults.pop().map(|fault| {
+        let faults = validate(&model, &services);
+        assert!(faults.count() <= 1);
+        faults.first().first().map(|fault| {
             fault
                 .to_string()
                 .strip_prefix("services[0].properties.p: ")
@@ -305,6 +344,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "one table")]
     fn every_type_takes_what_just_fits_and_refuses_what_just_does_not() {
         let long = format!("{}.5", "9".repeat(398));
         let table: &[(&str, &[&str], &[&str])] = &[
@@ -337,6 +377,21 @@ mod tests {
                 r#""data_type":"double","min":"0.05","step":0.1"#,
                 &["0.05", "0.35"],
                 &["0.3", "0.04"],
+            ),
+            (
+                r#""data_type":"int","min":"0","max":"500","step":10"#,
+                &["20", "100", "0", "1e2", "500"],
+                &["5", "11"],
+            ),
+            (
+                r#""data_type":"int","step":100"#,
+                &["200", "0", "-300", "1e3"],
+                &["50", "10"],
+            ),
+            (
+                r#""data_type":"int","min":"-100","step":10"#,
+                &["0", "-90", "10"],
+                &["1", "-95"],
             ),
             (
                 r#""data_type":"int","min":"1","step":5"#,
@@ -421,12 +476,12 @@ mod tests {
             report::parse_properties(r#"{"services":[{"service_id":"X","properties":{}}]}"#).unwrap();
         let faults = validate(&model, &services);
         assert_eq!(
-            faults[0].to_string(),
+            faults.first()[0].to_string(),
             "services[0].service_id: the product model has no service X"
         );
     }
 
-    fn stamped(report: &str, left_out: &[Fault]) -> (Option<String>, usize) {
+    fn stamped(report: &str, left_out: Option<&Faults>) -> (Option<String>, usize) {
         let services = report::parse_properties(report).unwrap();
         let (body, notes) = stamped_body(&services, left_out, NOW, 600_000);
         (body, notes.len())
@@ -439,7 +494,7 @@ mod tests {
                 r#"{{"services":[{{"service_id":"S","properties":{{ "v": 21.50 }},"event_time":{time}}}]}}"#
             )
         };
-        let (body, notes) = stamped(&report("\"20261123T081500Z\""), &[]);
+        let (body, notes) = stamped(&report("\"20261123T081500Z\""), None);
         let expected = r#"{"services":[{"service_id":"S","properties":{ "v": 21.50 },"event_time":"20261123T081500Z","event_time_ms":"2026-11-23T08:15:00.000Z"}]}"#;
         assert_eq!((body.as_deref(), notes), (Some(expected), 0));
         for (time, notes) in [
@@ -448,9 +503,9 @@ mod tests {
             ("\"20261123T082530Z\"", 0),
             ("7", 0),
         ] {
-            assert_eq!(stamped(&report(time), &[]).1, notes, "{time}");
+            assert_eq!(stamped(&report(time), None).1, notes, "{time}");
         }
-        let (body, _) = stamped(&report("\"20991123T082531Z\""), &[]);
+        let (body, _) = stamped(&report("\"20991123T082531Z\""), None);
         assert!(
             body.unwrap()
                 .contains(r#""event_time_ms":"2026-11-23T08:15:30.250Z""#)
@@ -460,23 +515,34 @@ mod tests {
     #[test]
     fn a_filter_leaves_out_what_does_not_fit() {
         let report = r#"{"services":[{"service_id":"S","properties":{"a":1,"b":2.50}},{"service_id":"T","properties":{"c":1}}]}"#;
-        let fault = |service, property: Option<&str>| Fault {
-            service,
-            property: property.map(str::to_owned),
-            kind: FaultKind::WrongType,
-            message: String::new(),
+        let places = |places: &[Place]| Faults {
+            places: places.to_vec(),
+            first: Vec::new(),
         };
-        let (body, _) = stamped(report, &[fault(0, Some("a")), fault(1, None)]);
+        let (body, _) = stamped(report, Some(&places(&[(0, Some(0)), (1, None)])));
         let body = body.unwrap();
         assert!(
             body.contains(r#""properties":{"b":2.50}"#) && !body.contains("\"T\""),
             "{body}"
         );
-        let (body, _) = stamped(
-            report,
-            &[fault(0, Some("a")), fault(0, Some("b")), fault(1, Some("c"))],
+        let all = places(&[(0, Some(0)), (0, Some(1)), (1, Some(0))]);
+        assert_eq!(stamped(report, Some(&all)).0, None);
+    }
+
+    #[test]
+    fn a_report_of_faults_alone_is_judged_in_one_pass() {
+        let model = r#"[{"service_id":"S","service_type":"S","properties":[{"property_name":"p","data_type":"int","method":"R"}]}]"#;
+        let model = ProductModel::parse(model).unwrap();
+        let members: Vec<String> = (0..100_000).map(|number| format!("\"{number:x}\":1")).collect();
+        let report = format!(
+            r#"{{"services":[{{"service_id":"S","properties":{{"p":1,{}}}}}]}}"#,
+            members.join(",")
         );
-        assert_eq!(body, None);
+        let services = report::parse_properties(&report).unwrap();
+        let faults = validate(&model, &services);
+        assert_eq!((faults.count(), faults.first().len()), (100_000, FAULTS_KEPT));
+        let (body, _) = stamped_body(&services, Some(&faults), NOW, 0);
+        assert!(body.unwrap().contains(r#""properties":{"p":1}"#));
     }
 
     proptest! {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::domain::ids::Position;
 use crate::domain::{envelope, event::StoredEvent};
-use crate::storage::{EventFilter, EventLog, FollowerStore, Result, Stores};
+use crate::storage::{EventFilter, EventLog, FollowerStore, PageRequest, Result, Stores};
 
 pub use indexer::Indexer;
 pub use retention::{Retention, RetentionSettings};
@@ -32,23 +32,20 @@ impl History {
         }
     }
 
-    /// Up to `limit` events that match, below `before`, newest first, each as its envelope.
-    pub async fn events(
-        &self,
-        filter: &EventFilter,
-        before: Position,
-        limit: u32,
-    ) -> Result<Vec<(Position, String)>> {
+    /// The events of a page that match, newest first, each as its envelope.
+    pub async fn events(&self, filter: &EventFilter, page: PageRequest) -> Result<Vec<(Position, String)>> {
+        let (before, limit) = (Position(page.before), page.offset.saturating_add(page.limit));
         // The cursor is read first: what is indexed meanwhile is then seen in the tail, never in neither.
         let cursor = self.followers.cursor(CURSOR).await?;
         let mut found = self.log.scan_back(filter, cursor, before, limit).await?;
         let missing = limit.saturating_sub(u32::try_from(found.len()).unwrap_or(u32::MAX));
         if missing > 0 {
             let below = before.min(Position(cursor.0.saturating_add(1)));
-            let positions = self.followers.indexed(filter, below, missing).await?;
-            found.extend(self.log.events(&positions).await?);
+            found.extend(self.followers.indexed(filter, below, missing).await?);
         }
-        self.envelopes(&found).await
+        // Payloads are read for what is shown alone: what is skipped may be hundreds of messages of 1 MB.
+        let shown = found.get(page.offset as usize..).unwrap_or_default();
+        self.envelopes(&self.log.events(shown).await?).await
     }
 
     async fn envelopes(&self, events: &[StoredEvent]) -> Result<Vec<(Position, String)>> {

@@ -240,6 +240,7 @@ impl From<ReportRefusal> for ApiError {
             ReportRefusal::Json(_) | ReportRefusal::Shape(_) | ReportRefusal::Model(_) => {
                 Self::new(ErrorKind::INVALID_INPUT, detail)
             }
+            ReportRefusal::Revoked => ErrorKind::INVALID_TOKEN.into(),
             ReportRefusal::TooManyChildren(_) => Self::new(ErrorKind::TOO_MANY_CHILDREN, detail),
             ReportRefusal::ForeignChild(_) => Self::new(ErrorKind::FOREIGN_CHILD, detail),
             ReportRefusal::Store(error) => error.into(),

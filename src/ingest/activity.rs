@@ -2,7 +2,7 @@
 //! and written about once a second, so that renewing a token waits for no disk (device-api.md, token rules).
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -72,6 +72,29 @@ pub struct ActivityBook {
     store: Arc<dyn FollowerStore>,
     /// Not written yet. Bounded by the devices that are active within one write interval.
     waiting: Mutex<HashMap<DeviceKey, Arc<DeviceTraffic>>>,
+    /// The one record of each device that anyone holds.
+    live: Mutex<Live>,
+}
+
+#[derive(Default)]
+struct Live {
+    records: HashMap<DeviceKey, Weak<DeviceTraffic>>,
+    /// Above so many, those that nobody holds are swept out.
+    sweep_above: usize,
+}
+
+impl Live {
+    fn get(&self, device: DeviceKey) -> Option<Arc<DeviceTraffic>> {
+        self.records.get(&device)?.upgrade()
+    }
+
+    fn insert(&mut self, device: DeviceKey, traffic: &Arc<DeviceTraffic>) {
+        if self.records.len() > self.sweep_above {
+            self.records.retain(|_, record| record.strong_count() > 0);
+            self.sweep_above = (self.records.len() * 2).max(1024);
+        }
+        self.records.insert(device, Arc::downgrade(traffic));
+    }
 }
 
 impl ActivityBook {
@@ -80,20 +103,24 @@ impl ActivityBook {
         Self {
             store,
             waiting: Mutex::default(),
+            live: Mutex::default(),
         }
     }
 
-    /// A device's traffic: what waits to be written, else what the store has.
+    /// A device's traffic: the record that someone holds (what waits to be written is held), else what the store has.
     pub(super) async fn load(&self, device: DeviceKey) -> Result<Arc<DeviceTraffic>> {
-        if let Some(traffic) = lock(&self.waiting).get(&device) {
-            return Ok(traffic.clone());
+        if let Some(traffic) = lock(&self.live).get(device) {
+            return Ok(traffic);
         }
         let stored = self.store.activity(&[device]).await?;
-        // It may have begun to wait while the store was read: then that is the one to share.
-        if let Some(traffic) = lock(&self.waiting).get(&device) {
-            return Ok(traffic.clone());
+        let mut live = lock(&self.live);
+        // Another may have been first while the store was read: then its record is the one to share.
+        if let Some(traffic) = live.get(device) {
+            return Ok(traffic);
         }
-        Ok(Arc::new(DeviceTraffic::new(device, stored.get(&device))))
+        let traffic = Arc::new(DeviceTraffic::new(device, stored.get(&device)));
+        live.insert(device, &traffic);
+        Ok(traffic)
     }
 
     /// Gives the instant of a new token: rising per device.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::{Ingest, KnownDevice, LimitReached};
 use crate::auth::access_token::TokenClaims;
@@ -79,26 +80,36 @@ pub enum TokenRefusal {
 }
 
 #[derive(Deserialize)]
-struct AuthenticationBody {
-    device_id: Option<serde_json::Value>,
-    sign_type: Option<serde_json::Value>,
-    timestamp: Option<serde_json::Value>,
-    password: Option<serde_json::Value>,
+struct AuthenticationBody<'a> {
+    #[serde(borrow)]
+    device_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    sign_type: Option<&'a RawValue>,
+    #[serde(borrow)]
+    timestamp: Option<&'a RawValue>,
+    #[serde(borrow)]
+    password: Option<&'a RawValue>,
 }
 
 impl AuthenticationRequest {
     /// Reads and checks a `device-auth` body.
     pub fn parse(body: &[u8]) -> Result<Self, AuthenticationRefusal> {
         let text = json_scan::scan(body).map_err(AuthenticationRefusal::Json)?;
-        let body: AuthenticationBody = serde_json::from_str(text)
-            .map_err(|_| AuthenticationRefusal::Field("the body must be a JSON object".to_owned()))?;
+        // A derived struct would take an array too, by position.
+        let body = text
+            .trim_start()
+            .starts_with('{')
+            .then(|| serde_json::from_str(text).ok());
+        let body: AuthenticationBody<'_> = body
+            .flatten()
+            .ok_or_else(|| AuthenticationRefusal::Field("the body must be a JSON object".to_owned()))?;
         let device_id = text_field("device_id", body.device_id)?;
         let device_id = DeviceId::parse(&device_id).map_err(|error| field("device_id", &error))?;
         let sign_type = match body.sign_type {
             None => return Err(field("sign_type", &"is missing")),
-            Some(value) => match value.as_u64() {
-                Some(0) => 0,
-                Some(1) => 1,
+            Some(value) => match value.get() {
+                "0" => 0,
+                "1" => 1,
                 _ => return Err(field("sign_type", &"must be the integer 0 or 1")),
             },
         };
@@ -122,12 +133,11 @@ impl AuthenticationRequest {
     }
 }
 
-fn text_field(name: &str, value: Option<serde_json::Value>) -> Result<String, AuthenticationRefusal> {
-    match value {
-        None | Some(serde_json::Value::Null) => Err(field(name, &"is missing")),
-        Some(serde_json::Value::String(text)) => Ok(text),
-        Some(_) => Err(field(name, &"must be a string")),
-    }
+fn text_field(name: &str, value: Option<&RawValue>) -> Result<String, AuthenticationRefusal> {
+    let Some(value) = value.filter(|value| value.get() != "null") else {
+        return Err(field(name, &"is missing"));
+    };
+    serde_json::from_str(value.get()).map_err(|_| field(name, &"must be a string"))
 }
 
 fn field(name: &str, what: &dyn std::fmt::Display) -> AuthenticationRefusal {
@@ -143,13 +153,13 @@ impl Ingest {
     ) -> Result<IssuedToken, AuthenticationRefusal> {
         let request = AuthenticationRequest::parse(body)?;
         let now = self.clock.now();
-        self.limits.take_auth(&request.device_id, from, now)?;
         let platform_hour = now.0 - now.0.rem_euclid(HOUR_MS);
         if request.sign_type == 1 && (request.hour.0 - platform_hour).abs() > HOUR_MS {
             return Err(AuthenticationRefusal::HourTooFar {
                 platform_hour: event_time::auth_hour(now),
             });
         }
+        self.limits.take_auth(&request.device_id, from, now)?;
         let device = self.directory.device(request.device_id.as_str()).await?;
         let judged = judge(device.as_deref(), &request);
         self.limits

@@ -52,6 +52,8 @@ pub struct DeviceDirectory {
     default_mode: ValidationMode,
     devices: Cache<DeviceId, Arc<KnownDevice>>,
     products: Cache<i64, Arc<KnownProduct>>,
+    /// Ids that no device has: asked again they cost no database read, and take no longer than those that exist.
+    absent: Cache<DeviceId, ()>,
     /// Counts invalidations: what was read before one may be old by the time it is put in.
     changes: AtomicU64,
 }
@@ -82,6 +84,7 @@ impl DeviceDirectory {
             default_mode,
             devices: Cache::new(capacity),
             products: Cache::new(capacity.min(10_000)),
+            absent: Cache::new(capacity),
             changes: AtomicU64::new(0),
         });
         let listener = Arc::downgrade(&directory);
@@ -98,6 +101,7 @@ impl DeviceDirectory {
         match change {
             RegistryChange::Device(device_id, _) => {
                 self.devices.remove(device_id);
+                self.absent.remove(device_id);
             }
             RegistryChange::Product(key) => {
                 self.products.remove(&key.0);
@@ -112,6 +116,9 @@ impl DeviceDirectory {
         if let Some(device) = self.devices.get(device_id) {
             return Ok(Some(device));
         }
+        if self.absent.get(device_id).is_some() {
+            return Ok(None);
+        }
         let Ok(device_id) = DeviceId::parse(device_id) else {
             return Ok(None);
         };
@@ -121,8 +128,12 @@ impl DeviceDirectory {
             .devices
             .get_or_insert_async(&device_id, self.read_device(&device_id))
             .await;
+        if matches!(found, Err(Absent::Unknown)) {
+            self.absent.insert(device_id.clone(), ());
+        }
         if self.changes.load(Ordering::SeqCst) != seen {
             self.devices.remove(&device_id);
+            self.absent.remove(&device_id);
         }
         match found {
             Ok(known) => Ok(Some(known)),

@@ -13,7 +13,7 @@ use crate::domain::ids::{DeviceKey, RequestId};
 use crate::domain::json_scan::{self, JsonFault};
 use crate::domain::model::ValidationMode;
 use crate::domain::report::{self, ChildReport, ServiceReport, ShapeFault};
-use crate::domain::validation::{self, Fault};
+use crate::domain::validation::{self, Faults};
 use crate::storage::StoreError;
 
 /// The most children that one gateway report may hold (device-api.md, transport).
@@ -37,6 +37,9 @@ pub enum ReportRefusal {
     /// More than 50 children; how many there were.
     #[error("the report holds {0} children")]
     TooManyChildren(usize),
+    /// The device was frozen, reset or deleted while its body came.
+    #[error("the device was frozen, reset or deleted meanwhile")]
+    Revoked,
     /// A child is unknown or not under this gateway.
     #[error("{0}")]
     ForeignChild(String),
@@ -53,6 +56,7 @@ impl Ingest {
         body: Bytes,
         request_id: RequestId,
     ) -> Result<(), ReportRefusal> {
+        self.still_opens(device).await?;
         let now = self.clock.now();
         let event = event_of(device, EventKind::MessageReport, body, now, request_id);
         self.store(device, vec![event], now).await
@@ -65,6 +69,7 @@ impl Ingest {
         body: &[u8],
         request_id: RequestId,
     ) -> Result<(), ReportRefusal> {
+        self.still_opens(device).await?;
         let now = self.clock.now();
         let event = {
             let text = json_scan::scan(body).map_err(ReportRefusal::Json)?;
@@ -85,6 +90,7 @@ impl Ingest {
         body: &[u8],
         request_id: RequestId,
     ) -> Result<(), ReportRefusal> {
+        self.still_opens(gateway).await?;
         let now = self.clock.now();
         let text = json_scan::scan(body).map_err(ReportRefusal::Json)?;
         let entries = report::parse_batch(text).map_err(ReportRefusal::Shape)?;
@@ -112,6 +118,16 @@ impl Ingest {
             return Ok(());
         }
         self.store(gateway, events, now).await
+    }
+
+    /// A body may take minutes: the token that was good before it must still be.
+    async fn still_opens(&self, device: &Arc<KnownDevice>) -> Result<(), ReportRefusal> {
+        let current = self.directory.device(device.device_id.as_str()).await?;
+        let same = current.is_some_and(|current| {
+            Arc::ptr_eq(&current, device)
+                || (current.key == device.key && current.epoch == device.epoch && !current.frozen)
+        });
+        if same { Ok(()) } else { Err(ReportRefusal::Revoked) }
     }
 
     async fn children_of(
@@ -149,21 +165,22 @@ impl Ingest {
         if mode == ValidationMode::Reject && !faults.is_empty() {
             return Err(ReportRefusal::Model(named(place, &faults)));
         }
-        let left_out: &[Fault] = if mode == ValidationMode::Filter {
-            &faults
-        } else {
-            &[]
-        };
+        let left_out = (mode == ValidationMode::Filter).then_some(&faults);
         let ahead = self.settings.event_time_max_ahead_ms;
         let (payload, notes) = validation::stamped_body(services, left_out, now, ahead);
-        for note in notes.iter().chain(&texts(left_out)) {
+        for note in notes {
             tracing::debug!(device_id = %device.device_id, %request_id, note, "report taken with a remark");
+        }
+        if let Some(fault) = left_out.and_then(|faults| faults.first().first()) {
+            let count = faults.count();
+            tracing::debug!(device_id = %device.device_id, %request_id, count, first = %fault, "left out of a report");
         }
         Ok(payload.map(|payload| {
             let kind = EventKind::PropertyReport;
             let mut event = event_of(device, kind, payload.into(), now, request_id.clone());
             if mode == ValidationMode::Flag && !faults.is_empty() {
-                event.faults = serde_json::to_string(&texts(&faults)).ok();
+                let texts: Vec<_> = faults.first().iter().map(ToString::to_string).collect();
+                event.faults = serde_json::to_string(&texts).ok();
             }
             event
         }))
@@ -200,21 +217,17 @@ fn event_of(
     }
 }
 
-fn texts(faults: &[Fault]) -> Vec<String> {
-    faults.iter().map(ToString::to_string).collect()
-}
-
-fn named(place: &str, faults: &[Fault]) -> String {
+fn named(place: &str, faults: &Faults) -> String {
     let mut text = String::from(place);
-    for (index, fault) in faults.iter().take(FAULTS_NAMED).enumerate() {
+    for (index, fault) in faults.first().iter().take(FAULTS_NAMED).enumerate() {
         if index > 0 {
             text.push_str("; ");
         }
         text.push_str(&fault.to_string());
     }
-    if faults.len() > FAULTS_NAMED {
+    if faults.count() > FAULTS_NAMED {
         // Writing to a String cannot fail.
-        let _ = write!(text, "; and {} more", faults.len() - FAULTS_NAMED);
+        let _ = write!(text, "; and {} more", faults.count() - FAULTS_NAMED);
     }
     text
 }

@@ -34,6 +34,7 @@ pub fn is_too_slow(error: &(dyn Error + 'static)) -> bool {
 pub struct TimedBody {
     inner: Incoming,
     started: Instant,
+    progress: Instant,
     received: u64,
     grace: Duration,
     bytes_per_second: u64,
@@ -46,6 +47,7 @@ impl TimedBody {
         Self {
             inner,
             started: Instant::now(),
+            progress: Instant::now(),
             received: 0,
             grace,
             bytes_per_second,
@@ -53,10 +55,11 @@ impl TimedBody {
         }
     }
 
-    /// When the bytes so far no longer satisfy the rate.
+    /// When the bytes so far no longer satisfy the rate; what came early buys no rest longer than the grace.
     fn deadline(&self) -> Instant {
         let earned = self.received.checked_div(self.bytes_per_second).unwrap_or(0);
-        self.started + self.grace + Duration::from_secs(earned)
+        let by_rate = self.started + self.grace + Duration::from_secs(earned);
+        by_rate.min(self.progress + self.grace)
     }
 }
 
@@ -71,6 +74,7 @@ impl Body for TimedBody {
         if let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) {
             if let Some(Ok(data)) = frame.as_ref().map(|frame| frame.as_ref().map(|f| f.data_ref())) {
                 self.received += data.map_or(0, |data| data.len() as u64);
+                self.progress = Instant::now();
             }
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }

@@ -13,8 +13,12 @@ const IDLE: u64 = 0;
 const HEADERS: u64 = 1;
 const BODY: u64 = 2;
 const RESPONDING: u64 = 3;
+const FLUSHING: u64 = 4;
 
-/// The phase (two lowest bits) and the milliseconds from the connection's start at which it began: one word, so that
+/// How many bits the phase takes.
+const BITS: u32 = 3;
+
+/// The phase (lowest bits) and the milliseconds from the connection's start at which it began: one word, so that
 /// no request pays for a lock or a timer.
 #[derive(Clone, Debug)]
 pub(super) struct Phase {
@@ -42,26 +46,26 @@ impl Phase {
         }
     }
 
-    fn set(&self, phase: u64) {
-        let millis = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX >> 2);
-        self.word.store((millis << 2) | phase, Ordering::Relaxed);
+    fn current(&self) -> u64 {
+        self.word.load(Ordering::Relaxed) & ((1 << BITS) - 1)
     }
 
-    /// Bytes came: between requests they begin a head. Whether they belong to a head.
-    pub(super) fn bytes_came(&self) -> bool {
-        match self.word.load(Ordering::Relaxed) & 3 {
-            IDLE => {
-                self.set(HEADERS);
-                true
-            }
-            HEADERS => true,
-            _ => false,
+    fn set(&self, phase: u64) {
+        let millis = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX >> BITS);
+        self.word.store((millis << BITS) | phase, Ordering::Relaxed);
+    }
+
+    /// Bytes came: between requests they begin a head.
+    pub(super) fn bytes_came(&self) {
+        if self.current() == IDLE {
+            self.set(HEADERS);
         }
     }
 
-    /// Whether a head is awaited or incomplete, so that no handler can have answered.
-    pub(super) fn in_head(&self) -> bool {
-        self.word.load(Ordering::Relaxed) & 3 == HEADERS
+    /// Whether every answer was written and the next head is awaited or incomplete: what is written now is not a
+    /// handler's.
+    pub(super) fn owes_no_answer(&self) -> bool {
+        matches!(self.current(), IDLE | HEADERS)
     }
 
     /// A head is complete, its handler runs.
@@ -74,16 +78,22 @@ impl Phase {
         self.set(RESPONDING);
     }
 
-    /// The answer was handed to the socket.
+    /// The whole answer was handed over to be written.
     pub(super) fn response_ended(&self) {
-        self.set(IDLE);
+        self.set(FLUSHING);
+    }
+
+    /// Everything handed over was written.
+    pub(super) fn flushed(&self) {
+        if self.current() == FLUSHING {
+            self.set(IDLE);
+        }
     }
 
     /// Judges the connection now.
     pub(super) fn judge(&self, limits: &ServerLimits, now: Instant) -> Verdict {
-        let word = self.word.load(Ordering::Relaxed);
-        let since = self.started + Duration::from_millis(word >> 2);
-        let (allowed, late) = match word & 3 {
+        let since = self.started + Duration::from_millis(self.word.load(Ordering::Relaxed) >> BITS);
+        let (allowed, late) = match self.current() {
             IDLE => (limits.idle, Verdict::EndIdle),
             HEADERS => (limits.headers, Verdict::Cut("its request head took too long")),
             // The body has a rate of its own and the store answers or refuses: nothing to cut here.
@@ -91,6 +101,10 @@ impl Phase {
             _ => (limits.idle, Verdict::Cut("it does not read its answer")),
         };
         let end = since + allowed;
-        if now >= end { late } else { Verdict::WaitUntil(end) }
+        if now >= end {
+            return late;
+        }
+        // A rest may end in a head at any time, which has a deadline of its own.
+        Verdict::WaitUntil(end.min(now + limits.headers))
     }
 }

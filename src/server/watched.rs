@@ -1,16 +1,24 @@
-//! The stream under hyper: tells the phase when bytes come, refuses heads that other readers may read differently, and
-//! puts an answer that explains itself in the place of hyper's own bare ones.
+//! The stream under hyper: tells the phase when bytes come and go, refuses a first head that other readers may read
+//! differently, puts an answer that explains itself in the place of hyper's own bare ones, and lingers at the end.
 
+use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
 
 use super::deadline::Phase;
 use super::{Unrouted, UnroutedAnswer};
+
+/// How long, and how much, a peer is still read after the last answer: closing with bytes unread resets the connection,
+/// and the answer that refused them (a bad token, a body over 1 MB) would be lost with it.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 2 * 1024 * 1024;
 
 /// How hyper's own answers begin.
 const STATUS_LINE: &[u8] = b"HTTP/1.1 ";
@@ -22,6 +30,13 @@ pub(super) struct Watched<T> {
     unrouted: UnroutedAnswer,
     /// Ours, instead of hyper's; when it is written the connection has nothing more to say.
     instead: Option<Bytes>,
+    /// Set once our side is shut down.
+    linger: Option<Linger>,
+}
+
+struct Linger {
+    until: Pin<Box<Sleep>>,
+    left: usize,
 }
 
 impl<T> Watched<T> {
@@ -32,12 +47,13 @@ impl<T> Watched<T> {
             head: HeadScan::default(),
             unrouted,
             instead: None,
+            linger: None,
         }
     }
 
     /// Our answer for hyper's own, which it writes while no handler can have answered.
     fn replaced(&self, written: &[u8]) -> Option<Bytes> {
-        if self.instead.is_some() || !self.phase.in_head() {
+        if self.instead.is_some() || !self.phase.owes_no_answer() {
             return None;
         }
         let code = written.strip_prefix(STATUS_LINE)?.get(..3)?;
@@ -63,6 +79,28 @@ impl<T: AsyncWrite + Unpin> Watched<T> {
     }
 }
 
+impl<T: AsyncRead + Unpin> Watched<T> {
+    /// Reads and forgets, until the peer ends or has had its time.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let linger = self.linger.get_or_insert_with(|| Linger {
+            until: Box::pin(sleep(LINGER)),
+            left: LINGER_BYTES,
+        });
+        let mut scratch = [0; 4096];
+        while linger.left > 0 && linger.until.as_mut().poll(cx).is_pending() {
+            let mut buf = ReadBuf::new(&mut scratch);
+            match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buf)) {
+                Ok(()) if !buf.filled().is_empty() => {
+                    linger.left = linger.left.saturating_sub(buf.filled().len());
+                }
+                // The peer's end, or its reset.
+                _ => break,
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
 impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -72,19 +110,14 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
         let before = buf.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(cx, buf);
         if let Some(came) = buf.filled_mut().get_mut(before..).filter(|came| !came.is_empty()) {
-            let fresh = !self.phase.in_head();
-            if self.phase.bytes_came() {
-                if fresh {
-                    self.head = HeadScan::default();
-                }
-                self.head.take(came);
-            }
+            self.phase.bytes_came();
+            self.head.take(came);
         }
         result
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         if let Some(answer) = self.replaced(buf) {
             self.instead = Some(answer);
@@ -97,12 +130,18 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_instead(cx))?;
-        Pin::new(&mut self.stream).poll_flush(cx)
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        self.phase.flushed();
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_instead(cx))?;
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        if self.linger.is_none() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+        }
+        ready!(self.poll_linger(cx));
+        Poll::Ready(Ok(()))
     }
 
     fn poll_write_vectored(
@@ -124,8 +163,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
     }
 }
 
-/// Looks for a line of a head that ends in a bare LF. hyper takes it as an end, a proxy in front may not: the two would
-/// see different headers.
+/// Looks for a line that ends in a bare LF in the connection's first head. hyper takes it as an end, a proxy in front may
+/// not: the two would see different headers. Later heads are left to the parser: where one begins in the bytes that came
+/// is known to it alone.
 #[derive(Default)]
 struct HeadScan {
     last: u8,

@@ -408,15 +408,15 @@ pub trait EventLog: Send + Sync {
     -> Result<Vec<(Position, Option<IndexEntry>)>>;
     /// The events at these positions, newest first; those that are gone are left out.
     async fn events(&self, positions: &[Position]) -> Result<Vec<StoredEvent>>;
-    /// Up to `limit` matching events with `after < position < before`, newest first. Reads every row of the
-    /// range, so the range is the short tail that no index has reached.
+    /// Up to `limit` positions of matching events with `after < position < before`, newest first. Looks at every row
+    /// of the range, so the range is the short tail that no index has reached.
     async fn scan_back(
         &self,
         filter: &EventFilter,
         after: Position,
         before: Position,
         limit: u32,
-    ) -> Result<Vec<StoredEvent>>;
+    ) -> Result<Vec<Position>>;
     /// What the log holds.
     async fn bounds(&self) -> Result<LogBounds>;
     /// Removes at most one step of old events; answers how many. Positions are never reused.

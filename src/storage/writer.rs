@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::{Result, StoreError};
 use crate::domain::event::NewEvent;
 use crate::domain::ids::Position;
+use crate::lifecycle::Lifecycle;
 
 /// Bounds of the queue and of one commit.
 #[derive(Clone, Copy, Debug)]
@@ -90,7 +90,7 @@ impl Waiting {
 
 impl<B: CommitBackend> Writer<B> {
     /// Starts the writer's task over a backend.
-    pub fn start(backend: B, limits: WriterLimits, tracker: &TaskTracker) -> Self {
+    pub fn start(backend: B, limits: WriterLimits, lifecycle: &Lifecycle) -> Self {
         // The queue is bounded by `waiting`, in rows and bytes, before anything is sent.
         let (queue, items) = mpsc::unbounded_channel();
         let writer = Self {
@@ -107,7 +107,7 @@ impl<B: CommitBackend> Writer<B> {
             limits,
         };
         let (closing, closed) = (writer.closing.clone(), writer.closed.clone());
-        tracker.spawn(async move {
+        lifecycle.spawn("writer", async move {
             let _closed = closed.drop_guard();
             task.run(closing).await;
         });
@@ -117,7 +117,7 @@ impl<B: CommitBackend> Writer<B> {
     /// Waits until the events are on disk; the last one's position.
     pub async fn append(&self, events: Vec<NewEvent>) -> Result<Position> {
         let rows = events.len();
-        let bytes = events.iter().map(|event| event.payload.len() + 128).sum();
+        let bytes = events.iter().map(held_bytes).sum();
         match self.submit(Work::Append(events), rows, bytes).await? {
             Done::Appended(position) => Ok(position),
             Done::Changed(_) => Err(StoreError::Corrupt("the writer answered another call".to_owned())),
@@ -164,6 +164,11 @@ impl<B: CommitBackend> Writer<B> {
         self.closing.cancel();
         self.closed.cancelled().await;
     }
+}
+
+/// What an event takes in memory, about.
+fn held_bytes(event: &NewEvent) -> usize {
+    event.payload.len() + event.faults.as_ref().map_or(0, String::len) + 128
 }
 
 fn stopping() -> StoreError {

@@ -92,10 +92,19 @@ fn device_auth_names_the_field_that_is_wrong() {
     for (body, part) in [
         (String::new(), "line 1"),
         ("[]".to_owned(), "must be a JSON object"),
+        (
+            format!(r#"["a",0,"2026112308","{good}"]"#),
+            "must be a JSON object",
+        ),
+        (
+            format!(r#"{{"pad":"{}"}}"#, "x".repeat(5000)),
+            "cannot exceed 4096 bytes",
+        ),
         (r#"{"sign_type":0}"#.to_owned(), "device_id: is missing"),
         (r#"{"device_id":7}"#.to_owned(), "device_id: must be a string"),
         (r#"{"device_id":"a b"}"#.to_owned(), "device_id:"),
         (r#"{"device_id":"a"}"#.to_owned(), "sign_type: is missing"),
+        (r#"{"device_id":"a","sign_type":1e999}"#.to_owned(), "sign_type"),
         (
             r#"{"device_id":"a","sign_type":2}"#.to_owned(),
             "sign_type: must be the integer 0 or 1",

@@ -150,3 +150,20 @@ fn the_token_is_short_whatever_the_device_id() {
     assert_lives(&gate, &id, &token);
     assert_ne!(password(SECRET, &hour(0)), token);
 }
+
+#[test]
+fn a_token_killed_while_its_body_comes_stores_nothing() {
+    let gate = Gate::start();
+    gate.device("t1", SECRET, None);
+    let token = gate.token("t1", SECRET);
+    let mut wire = gate.device_wire();
+    let head = format!(
+        "POST /v5/devices/t1/sys/messages/up HTTP/1.1\r\nHost: h\r\naccess_token: {token}\r\nContent-Length: 4\r\n\r\nla"
+    );
+    wire.send(head.as_bytes());
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(gate.api("POST", "/devices/t1/freeze", "").status, 204);
+    wire.send(b"st");
+    wire.reply().assert_refused(403, "IOTDA.000004", "");
+    assert_eq!(gate.stored("t1"), 0);
+}

@@ -247,3 +247,31 @@ fn a_head_that_is_too_large_is_refused() {
     wire.reply()
         .assert_refused(431, "IOTDA.000006", "server.max_header_bytes");
 }
+
+#[test]
+fn an_early_refusal_reaches_a_client_that_is_still_sending() {
+    let device = Device::new();
+    let body = vec![b'x'; LARGEST];
+    for (token, code) in [("bad", "IOTDA.000004"), (device.token.as_str(), "IOTDA.021105")] {
+        let head = format!(
+            "POST /v5/devices/w1/sys/messages/up HTTP/1.1\r\nHost: h\r\naccess_token: {token}\r\nContent-Length: {}\r\n\r\n",
+            LARGEST + 1
+        );
+        let mut wire = device.send(&head);
+        // Like many clients, it writes everything before it reads anything.
+        std::thread::sleep(Duration::from_millis(100));
+        let sent = wire.stream.write_all(&body).and_then(|()| wire.stream.flush());
+        assert!(sent.is_ok(), "{sent:?}");
+        wire.reply().assert_refused(403, code, "");
+    }
+}
+
+#[test]
+fn what_came_early_buys_a_body_no_long_rest() {
+    let device = Device::on(Gate::builder().with("SERVER__BODY_GRACE_SECONDS", "1").start());
+    let mut wire = device.send(&device.head("HTTP/1.1", "Host: h\r\nContent-Length: 500000\r\n"));
+    wire.send(&vec![b'x'; 499_999]);
+    let started = Instant::now();
+    wire.reply().assert_refused(408, "IOTDA.000006", "slower");
+    assert!(started.elapsed() < Duration::from_secs(10));
+}

@@ -285,7 +285,8 @@ pub async fn a_scan_back_narrows_by_device_kind_and_time(bed: Bed) {
             .scan_back(filter, Position(after), Position(before), limit)
             .await
             .unwrap();
-        let texts: Vec<_> = found
+        let events = log.events(&found).await.unwrap();
+        let texts: Vec<_> = events
             .iter()
             .map(|stored| String::from_utf8_lossy(&stored.event.payload).into_owned())
             .collect();

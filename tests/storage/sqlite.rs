@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use fieldgate::auth::secret_box::{MasterKey, SecretBox};
 use fieldgate::domain::ids::DeviceKey;
+use fieldgate::lifecycle::Lifecycle;
 use fieldgate::storage::sqlite::{SqliteOptions, open};
 use fieldgate::storage::writer::WriterLimits;
 use fieldgate::storage::{DeviceActivity, StoreError, Stores};
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 use tempfile::TempDir;
-use tokio_util::task::TaskTracker;
 
 use crate::bed::{Bed, NOW, device_id};
 
@@ -25,7 +25,7 @@ async fn stores(folder: Arc<TempDir>, writer: WriterLimits) -> Stores {
         read_connections: 2,
     };
     let secrets = Arc::new(SecretBox::new(&key()));
-    open(&url, options, secrets, &TaskTracker::new(), NOW)
+    open(&url, options, secrets, &Lifecycle::new(), NOW)
         .await
         .unwrap()
 }

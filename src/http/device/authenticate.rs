@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::DeviceState;
 use crate::http::error::ApiError;
-use crate::http::extract::body::PlainBody;
+use crate::http::extract::body::SmallBody;
 use crate::http::extract::caller::Caller;
 use crate::ingest::AuthenticationRefusal;
 
@@ -28,10 +28,10 @@ pub struct AuthenticationResponse {
 pub async fn handle(
     State(state): State<DeviceState>,
     Caller(from): Caller,
-    body: PlainBody,
+    SmallBody(body): SmallBody,
 ) -> Result<Json<AuthenticationResponse>, ApiError> {
     let started = Instant::now();
-    match state.ingest.authenticate(body.bytes(), from).await {
+    match state.ingest.authenticate(&body, from).await {
         Ok(token) => Ok(Json(AuthenticationResponse {
             access_token: token.access_token,
             expires_in: token.expires_in,

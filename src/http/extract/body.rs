@@ -122,14 +122,53 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         announced_length(&request)?;
-        for coding in request.headers().get_all(CONTENT_ENCODING) {
-            if !coding.as_bytes().eq_ignore_ascii_case(b"identity") {
-                let detail = "Content-Encoding: only identity is taken here, send the body uncompressed";
-                return Err(ApiError::new(ErrorKind::INVALID_INPUT, detail));
-            }
-        }
+        refuse_codings(&request)?;
         CappedBody::from_request(request, state).await.map(Self)
     }
+}
+
+/// The body of `device-auth`: small, since its sender is not known yet, and outside the budget, so that strangers
+/// cannot use it up.
+pub struct SmallBody(pub Bytes);
+
+/// Five times the largest body that `device-auth` has a use for.
+const SMALL_BODY_BYTES: usize = 4096;
+
+impl<S: Send + Sync> FromRequest<S> for SmallBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let too_large = || {
+            let detail = format!("The body of device-auth cannot exceed {SMALL_BODY_BYTES} bytes.");
+            ApiError::new(ErrorKind::INVALID_INPUT, detail)
+        };
+        let announced = announced_length(&request)?;
+        refuse_codings(&request)?;
+        if announced.is_some_and(|length| length > SMALL_BODY_BYTES) {
+            return Err(too_large());
+        }
+        let mut body = request.into_body();
+        let mut bytes = BytesMut::with_capacity(announced.unwrap_or(0));
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| unreadable(&error))?;
+            let Ok(data) = frame.into_data() else { continue };
+            if bytes.len() + data.len() > SMALL_BODY_BYTES {
+                return Err(too_large());
+            }
+            bytes.extend_from_slice(&data);
+        }
+        Ok(Self(bytes.freeze()))
+    }
+}
+
+fn refuse_codings(request: &Request) -> Result<(), ApiError> {
+    for coding in request.headers().get_all(CONTENT_ENCODING) {
+        if !coding.as_bytes().eq_ignore_ascii_case(b"identity") {
+            let detail = "Content-Encoding: only identity is taken here, send the body uncompressed";
+            return Err(ApiError::new(ErrorKind::INVALID_INPUT, detail));
+        }
+    }
+    Ok(())
 }
 
 fn no_room() -> ApiError {

@@ -7,7 +7,6 @@ use http::header::CONTENT_TYPE;
 use super::ManagementState;
 use super::devices::DevicePath;
 use crate::domain::event::EventKind;
-use crate::domain::ids::Position;
 use crate::http::error::{ApiError, ErrorKind};
 use crate::http::extract::principal::Reader;
 use crate::http::extract::query::Parameters;
@@ -29,12 +28,7 @@ pub async fn handle(
         from,
         to,
     };
-    let wanted = page.offset + page.limit;
-    let found = state
-        .history
-        .events(&filter, Position(page.before), wanted)
-        .await?;
-    let shown = found.get(page.offset as usize..).unwrap_or_default();
+    let shown = state.history.events(&filter, page).await?;
     let marker = shown.last().map(|(position, _)| position.marker());
     // Envelopes are text already: what a device wrote as 21.50 stays 21.50.
     let envelopes: Vec<&str> = shown.iter().map(|(_, envelope)| envelope.as_str()).collect();

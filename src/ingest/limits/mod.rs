@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use quick_cache::sync::Cache;
 
+use passwords::Pair;
 pub use passwords::{PasswordSettings, PasswordTrials};
 pub use rate::{Pace, Rate};
 
@@ -80,7 +81,7 @@ pub struct Limits {
     instance: Option<(Rate, u32)>,
     instance_pace: Pace,
     auth: Option<Rate>,
-    auth_paces: Cache<DeviceId, Arc<Pace>>,
+    auth_paces: Cache<Pair, Arc<Pace>>,
     passwords: PasswordTrials,
 }
 
@@ -124,9 +125,11 @@ impl Limits {
             return Err(Limit::WrongPasswords.reached(waits));
         }
         let Some(rate) = self.auth else { return Ok(()) };
-        let pace = self.auth_paces.get(device_id).unwrap_or_else(|| {
+        // By the address too: else a stranger could use up a device's rate.
+        let pair = self.passwords.pair(device_id, from);
+        let pace = self.auth_paces.get(&pair).unwrap_or_else(|| {
             let pace = Arc::new(Pace::default());
-            self.auth_paces.insert(device_id.clone(), pace.clone());
+            self.auth_paces.insert(pair, pace.clone());
             pace
         });
         pace.take(rate, now)

@@ -25,16 +25,20 @@ pub struct PasswordSettings {
     pub max_delay_seconds: u32,
 }
 
+/// A device id, as a keyed hash so that ids of any length take eight bytes and nobody can choose collisions, and where
+/// it was sent from.
+pub(super) type Pair = (u64, IpAddr);
+
 /// Who failed, how often, until when.
 pub struct PasswordTrials {
     settings: PasswordSettings,
     hasher: RandomState,
-    pairs: Cache<(u64, IpAddr), Arc<Mutex<Pair>>>,
+    pairs: Cache<Pair, Arc<Mutex<PairState>>>,
     addresses: Cache<IpAddr, Arc<Mutex<Address>>>,
 }
 
 #[derive(Debug, Default)]
-struct Pair {
+struct PairState {
     failures: u32,
     free_at: Timestamp,
     /// It succeeded once: a device at home here.
@@ -61,8 +65,8 @@ impl PasswordTrials {
 
     /// How long this caller has to wait with this id.
     pub fn wait_ms(&self, device_id: &DeviceId, from: IpAddr, now: Timestamp) -> i64 {
-        let from = network(from);
-        let pair = self.pairs.get(&(self.hash(device_id), from));
+        let key = self.pair(device_id, from);
+        let pair = self.pairs.get(&key);
         let (pair_waits, known) = pair.map_or((0, false), |pair| {
             let pair = lock(&pair);
             (pair.free_at.0 - now.0, pair.known)
@@ -70,28 +74,27 @@ impl PasswordTrials {
         if known {
             return pair_waits.max(0);
         }
-        let address = self.addresses.get(&from);
+        let address = self.addresses.get(&key.1);
         let address_waits = address.map_or(0, |address| lock(&address).free_at.0 - now.0);
         pair_waits.max(address_waits).max(0)
     }
 
     /// What came of an attempt.
     pub fn record(&self, device_id: &DeviceId, from: IpAddr, succeeded: bool, now: Timestamp) {
-        let from = network(from);
-        let key = (self.hash(device_id), from);
+        let key = self.pair(device_id, from);
         let pair = shared(&self.pairs, key);
         let mut pair = lock(&pair);
         if succeeded {
-            *pair = Pair {
+            *pair = PairState {
                 known: true,
-                ..Pair::default()
+                ..PairState::default()
             };
             return;
         }
         pair.failures = pair.failures.saturating_add(1);
         pair.free_at = now.plus_millis(self.delay_ms(pair.failures, self.settings.tries));
         if pair.failures == 1 && !pair.known {
-            self.another_id_failed(from, now);
+            self.another_id_failed(key.1, now);
         }
     }
 
@@ -116,9 +119,8 @@ impl PasswordTrials {
         seconds.min(i64::from(self.settings.max_delay_seconds)) * 1000
     }
 
-    /// A keyed hash, so that ids of any length take eight bytes and nobody can choose collisions.
-    fn hash(&self, device_id: &DeviceId) -> u64 {
-        self.hasher.hash_one(device_id.as_str())
+    pub(super) fn pair(&self, device_id: &DeviceId, from: IpAddr) -> Pair {
+        (self.hasher.hash_one(device_id.as_str()), network(from))
     }
 }
 

@@ -70,6 +70,8 @@ pub(crate) struct SqliteCommit {
     secrets: Arc<SecretBox>,
     listeners: Listeners,
     last: i64,
+    /// After a failure, until a new connection is there.
+    unsure: bool,
 }
 
 /// How many rows this is, if it only appends.
@@ -93,12 +95,18 @@ impl CommitBackend for SqliteCommit {
     type Outcome = Outcome;
 
     async fn commit(&mut self, work: Vec<Work<Change>>) -> Result<Vec<Done<Outcome>>> {
+        if self.unsure {
+            self.recover().await?;
+        }
         let last = self.last;
         match self.try_commit(work).await {
             Ok(done) => Ok(done),
             Err(error) => {
                 self.last = last;
-                self.recover().await;
+                self.unsure = true;
+                if let Err(error) = self.recover().await {
+                    tracing::error!(%error, "the database does not open again, the next commit tries once more");
+                }
                 Err(error)
             }
         }
@@ -118,6 +126,7 @@ impl SqliteCommit {
             secrets,
             listeners,
             last: 0,
+            unsure: false,
         };
         commit.last = commit.last_position().await?;
         Ok(commit)
@@ -170,25 +179,18 @@ impl SqliteCommit {
             .map_err(unavailable)
     }
 
-    /// After a failure the connection's state is unknown: a new one takes its place.
-    async fn recover(&mut self) {
-        let opened = connect(&self.path, SqliteSynchronous::Full).await;
-        let fresh = match opened {
-            Ok(connection) => connection,
-            Err(error) => {
-                tracing::error!(%error, "the database does not open again, the next commit tries once more");
-                // Leaves a transaction that failed half-way.
-                let _ = self.execute("ROLLBACK").await;
-                return;
-            }
-        };
+    /// After a failure it is not known what the connection holds, an open transaction even: nothing is written until a
+    /// new one has taken its place.
+    async fn recover(&mut self) -> Result<()> {
+        let fresh = connect(&self.path, SqliteSynchronous::Full)
+            .await
+            .map_err(unavailable)?;
         let old = std::mem::replace(&mut self.connection, fresh);
         let _ = old.close().await;
-        match self.last_position().await {
-            // Another process may have appended: positions go on after the highest.
-            Ok(last) => self.last = last.max(self.last),
-            Err(error) => tracing::error!(%error, "the last position is not readable"),
-        }
+        // Another process may have appended: positions go on after the highest.
+        self.last = self.last_position().await.map_err(unavailable)?.max(self.last);
+        self.unsure = false;
+        Ok(())
     }
 
     fn place(&mut self, group: &mut Group, event: NewEvent) {

@@ -76,7 +76,7 @@ impl EventLog for Sqlite {
         after: Position,
         before: Position,
         limit: u32,
-    ) -> Result<Vec<StoredEvent>> {
+    ) -> Result<Vec<Position>> {
         let device = filter
             .device
             .map_or(String::new(), |device| format!("AND device_key = {}", device.0));
@@ -87,9 +87,8 @@ impl EventLog for Sqlite {
             format!("AND kind IN ({})", kinds.join(","))
         };
         let sql = format!(
-            "SELECT {} FROM events WHERE position > ? AND position < ? AND received_ms BETWEEN ? AND ? {device} {kinds}
-             ORDER BY position DESC LIMIT ?",
-            rows::EVENT
+            "SELECT position FROM events WHERE position > ? AND position < ? AND received_ms BETWEEN ? AND ? {device} {kinds}
+             ORDER BY position DESC LIMIT ?"
         );
         let found = sqlx::query(AssertSqlSafe(sql))
             .bind(after.0)
@@ -100,7 +99,10 @@ impl EventLog for Sqlite {
             .fetch_all(&self.pool)
             .await
             .map_err(unavailable)?;
-        found.iter().map(rows::event).collect()
+        found
+            .iter()
+            .map(|row| row.try_get(0).map(Position).map_err(unavailable))
+            .collect()
     }
 
     async fn bounds(&self) -> Result<LogBounds> {

@@ -18,12 +18,12 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use tokio_util::task::TaskTracker;
 
 use super::writer::{Writer, WriterLimits};
 use super::{App, RegistryListener, StoreError, Stores};
 use crate::auth::secret_box::SecretBox;
 use crate::domain::clock::Timestamp;
+use crate::lifecycle::Lifecycle;
 use commit::SqliteCommit;
 
 /// What the configuration says of the database.
@@ -89,7 +89,7 @@ pub async fn open(
     url: &str,
     options: SqliteOptions,
     secrets: Arc<SecretBox>,
-    tracker: &TaskTracker,
+    lifecycle: &Lifecycle,
     now: Timestamp,
 ) -> Result<Stores, OpenError> {
     let path = url.strip_prefix("sqlite://").filter(|path| !path.is_empty());
@@ -135,7 +135,7 @@ pub async fn open(
             .await
             .map_err(|error| fault(&error))?,
         followers: pool(&beside, 2).await.map_err(|error| fault(&error))?,
-        writer: Writer::start(backend, options.writer, tracker),
+        writer: Writer::start(backend, options.writer, lifecycle),
         secrets,
         default_app,
         listeners,
