@@ -30,7 +30,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .collect();
     let [certificate, key] =
         <[PathBuf; 2]>::try_from(files).map_err(|_| "usage: tls_echo CERTIFICATE KEY")?;
-    let config = server_config(&[(certificate, key)], &[TlsVersion::V12])?;
+    let config = server_config(vec![(certificate, key)], &[TlsVersion::V12], None)?.config;
     let acceptor = TlsAcceptor::from(config);
     let router = Router::new().fallback(post(async |body: Bytes| body));
     let listener = TcpListener::bind("127.0.0.1:0").await?;

@@ -19,7 +19,7 @@ use crate::lifecycle::{self, Lifecycle};
 use crate::server::{ConnectionSlots, Listener, ServerLimits};
 use crate::storage::writer::WriterLimits;
 use crate::storage::{Stores, sqlite};
-use crate::tls;
+use crate::tls::{self, CertificateStore, ServerTls};
 
 /// Why an instance does not start, or stopped by itself.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +77,7 @@ pub struct App {
     device: Routes,
     management: Routes,
     tls: Arc<ServerConfig>,
+    certificates: Arc<CertificateStore>,
     project_id: String,
 }
 
@@ -133,7 +134,11 @@ impl App {
             .cloned()
             .zip(config.tls.private_key.iter().cloned())
             .collect();
-        let tls = tls::server_config(&pairs, &config.tls.versions)?;
+        let fragment = Some(config.tls.max_fragment_size).filter(|size| *size > 0);
+        let ServerTls {
+            config: tls,
+            certificates,
+        } = tls::server_config(pairs, &config.tls.versions, fragment)?;
         let lifecycle = Lifecycle::new();
         let (stores, master) = open_stores(&config, &lifecycle).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -150,7 +155,7 @@ impl App {
             clock.clone(),
             settings,
         ));
-        let readiness = Readiness::new(stores.log.clone());
+        let readiness = Readiness::new(stores.log.clone(), certificates.clone());
         let bodies = BodyBudget::new(config.limits.body_bytes_in_flight);
         let state = ManagementState {
             bodies: bodies.clone(),
@@ -170,6 +175,7 @@ impl App {
             stores,
             readiness,
             tls,
+            certificates,
             project_id,
         })
     }
@@ -195,10 +201,11 @@ impl App {
         ready: impl FnOnce(std::net::SocketAddr, std::net::SocketAddr),
     ) -> Result<(), StartError> {
         let signals = lifecycle::Signals::register().map_err(StartError::Signals)?;
+        let hangups = lifecycle::Hangups::register().map_err(StartError::Signals)?;
         let device = bind("device", self.config.device.listen)?;
         let management = bind("management", self.config.management.listen)?;
         let (device_address, management_address) = (device.local_addr(), management.local_addr());
-        self.start_followers();
+        self.start_followers(hangups);
         let limits = Arc::new(server_limits(&self.config));
         let slots = ConnectionSlots::new(self.config.server.max_connections);
         // Ends first: what is in flight is stored and answered before anything behind it stops.
@@ -239,7 +246,10 @@ impl App {
         }
     }
 
-    fn start_followers(&self) {
+    fn start_followers(&self, hangups: lifecycle::Hangups) {
+        let watch = self.certificates.clone();
+        let watch = watch.watch(Arc::new(SystemClock), hangups, self.lifecycle.token());
+        self.lifecycle.spawn("certificate watch", watch);
         let history = History::new(&self.stores);
         let interval = Duration::from_millis(self.config.storage.follower_interval_ms);
         let stop = self.lifecycle.token();

@@ -49,6 +49,21 @@ impl Lifecycle {
     }
 }
 
+/// SIGHUP: files are to be read again.
+pub struct Hangups(Signal);
+
+impl Hangups {
+    /// Starts to listen; from now on the signal does not end the process.
+    pub fn register() -> std::io::Result<Self> {
+        Ok(Self(signal(SignalKind::hangup())?))
+    }
+
+    /// Waits for the next one.
+    pub async fn next(&mut self) {
+        self.0.recv().await;
+    }
+}
+
 /// SIGTERM and SIGINT, heard from the moment of registration.
 pub struct Signals {
     terminate: Signal,

@@ -79,6 +79,8 @@ section! {
         private_key: Vec<PathBuf> = Vec::new(),
         /// Protocol versions.
         versions: Vec<TlsVersion> = vec![TlsVersion::V12],
+        /// The largest TLS record; 0 is the protocol's.
+        max_fragment_size: usize = 0,
     }
 }
 

@@ -9,19 +9,23 @@ use axum::routing::get;
 use axum::{Json, Router};
 use http::StatusCode;
 
+use crate::domain::event_time;
 use crate::storage::EventLog;
+use crate::tls::CertificateStore;
 
 /// Knows whether the instance can take reports.
 pub struct Readiness {
     log: Arc<dyn EventLog>,
+    certificates: Arc<CertificateStore>,
     stopping: AtomicBool,
 }
 
 impl Readiness {
-    /// Over the log that reports go to.
-    pub fn new(log: Arc<dyn EventLog>) -> Arc<Self> {
+    /// Over the log that reports go to, and the certificates that devices see.
+    pub fn new(log: Arc<dyn EventLog>, certificates: Arc<CertificateStore>) -> Arc<Self> {
         Arc::new(Self {
             log,
+            certificates,
             stopping: AtomicBool::new(false),
         })
     }
@@ -50,8 +54,11 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>(readiness: Arc<Readiness>
 }
 
 async fn readyz(State(readiness): State<Arc<Readiness>>) -> Response {
+    let certificate_ends = event_time::with_millis(readiness.certificates.ends());
     match readiness.reason_against().await {
-        None => Json(serde_json::json!({"status": "ready"})).into_response(),
+        None => {
+            Json(serde_json::json!({"status": "ready", "certificate_ends": certificate_ends})).into_response()
+        }
         Some(reason) => (
             StatusCode::SERVICE_UNAVAILABLE,
             Json(serde_json::json!({"status": "not ready", "reason": reason})),

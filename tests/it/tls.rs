@@ -87,3 +87,113 @@ fn the_leaf_is_renewed_under_the_same_authority_when_its_names_change() {
     );
     serves(connect(&again, Suite::Ecdsa, &[&TLS12]).unwrap());
 }
+
+/// Copies the certificates of one folder over those of a running instance.
+fn replace_certificates(gate: &Gate, from: &std::path::Path) {
+    for kind in ["ecdsa", "rsa"] {
+        for ending in ["key", "pem"] {
+            let name = format!("leaf-{kind}.{ending}");
+            let beside = gate.folder.join("certs").join("next");
+            std::fs::copy(from.join(&name), &beside).unwrap();
+            std::fs::rename(&beside, gate.folder.join("certs").join(&name)).unwrap();
+        }
+    }
+}
+
+/// New leaves under the same authority, made by another start on a copy of its folder.
+fn leaves_for(gate: &Gate, host: &str) -> Gate {
+    let copy = tempfile::tempdir().unwrap().keep();
+    std::fs::create_dir(copy.join("certs")).unwrap();
+    for name in ["ca.pem", "ca.key"] {
+        std::fs::copy(
+            gate.folder.join("certs").join(name),
+            copy.join("certs").join(name),
+        )
+        .unwrap();
+    }
+    Gate::builder()
+        .on(&copy)
+        .with("DEVICE__PUBLIC_HOST", host)
+        .start()
+}
+
+fn leaf(wire: &Wire) -> Vec<u8> {
+    wire.stream.conn.peer_certificates().unwrap()[0].to_vec()
+}
+
+#[test]
+fn changed_certificates_are_taken_up_on_sighup_and_broken_ones_are_not() {
+    let gate = Gate::start();
+    let other = leaves_for(&gate, "other.example");
+    let before = connect(&gate, Suite::Any, &[&TLS12]).unwrap();
+    let resuming = client_config(&gate.ca(), Suite::Any, &[&TLS12]);
+    serves(Wire::connect(gate.device, resuming.clone()).unwrap());
+
+    std::fs::write(gate.folder.join("certs/leaf-ecdsa.pem"), "no certificate").unwrap();
+    gate.signal("HUP");
+    wait_for(&gate, "the old one stays in use");
+    assert_eq!(
+        leaf(&connect(&gate, Suite::Any, &[&TLS12]).unwrap()),
+        leaf(&before)
+    );
+
+    replace_certificates(&gate, &other.folder.join("certs"));
+    gate.signal("HUP");
+    wait_for(&gate, "certificates were looked at");
+    let after = connect(&gate, Suite::Any, &[&TLS12]).unwrap();
+    assert_ne!(leaf(&after), leaf(&before));
+    serves(before);
+    let resumed = Wire::connect(gate.device, resuming).unwrap();
+    assert_eq!(resumed.stream.conn.handshake_kind(), Some(HandshakeKind::Resumed));
+    let ready = gate.management_wire().call("GET", "/readyz", &[], b"").json();
+    assert_eq!(ready["certificate_ends"].as_str().unwrap().len(), 24);
+    std::fs::remove_dir_all(&other.folder).unwrap();
+}
+
+fn wait_for(gate: &Gate, part: &str) {
+    for _ in 0..100 {
+        if gate.log().contains(part) {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    panic!("{part:?} is not in the log");
+}
+
+#[test]
+fn certificates_replaced_twenty_times_under_load_fail_no_request() {
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+    let gate = Gate::builder().unlimited().start();
+    let others = [leaves_for(&gate, "a.example"), leaves_for(&gate, "b.example")];
+    let (stop, requests) = (AtomicBool::new(false), AtomicU32::new(0));
+    std::thread::scope(|scope| {
+        for keeps_alive in [true, false] {
+            let (gate, stop, requests) = (&gate, &stop, &requests);
+            scope.spawn(move || {
+                let mut wire = gate.device_wire();
+                while !stop.load(Ordering::SeqCst) {
+                    if !keeps_alive {
+                        wire = connect(gate, Suite::Any, &[&TLS12]).unwrap();
+                    }
+                    assert_eq!(wire.call("POST", "/v5/nothing", &[], b"").status, 404);
+                    requests.fetch_add(1, Ordering::SeqCst);
+                }
+            });
+        }
+        for round in 0..20 {
+            replace_certificates(&gate, &others[round % 2].folder.join("certs"));
+            gate.signal("HUP");
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        stop.store(true, Ordering::SeqCst);
+    });
+    println!(
+        "20 replacements: {} requests, 0 failed",
+        requests.load(Ordering::SeqCst)
+    );
+    assert!(requests.load(Ordering::SeqCst) > 100);
+    assert!(gate.log().matches("certificates were looked at").count() > 5);
+    for other in others {
+        std::fs::remove_dir_all(&other.folder).unwrap();
+    }
+}
