@@ -16,7 +16,8 @@ use crate::http::management::{self, ManagementState};
 use crate::http::{BodyBudget, Readiness, Routes, unrouted_answer};
 use crate::ingest::{Ingest, IngestSettings, LimitSettings, PasswordSettings};
 use crate::lifecycle::{self, Lifecycle};
-use crate::server::{ConnectionSlots, Listener, ServerLimits};
+use crate::observability::Metrics;
+use crate::server::{ConnectionSlots, Listener, ServerCommon, ServerLimits};
 use crate::storage::writer::WriterLimits;
 use crate::storage::{Stores, sqlite};
 use crate::tls::{self, CertificateStore, ServerTls};
@@ -60,6 +61,9 @@ pub enum StartError {
     /// A task panicked; the log says which.
     #[error("a task of the instance failed, see the log")]
     TaskFailed,
+    /// Metrics cannot be registered.
+    #[error("metrics: {0}")]
+    Metrics(#[from] crate::observability::metrics::MetricsError),
     /// Signals cannot be heard.
     #[error("cannot hear signals: {0}")]
     Signals(std::io::Error),
@@ -78,14 +82,27 @@ pub struct App {
     management: Routes,
     tls: Arc<ServerConfig>,
     certificates: Arc<CertificateStore>,
+    metrics: Arc<Metrics>,
     project_id: String,
 }
 
-/// Opens the configured database, making what is missing; used by the server and by commands beside it.
-pub async fn open_stores(config: &Config, lifecycle: &Lifecycle) -> Result<(Stores, MasterKey), StartError> {
+/// Opens the configured database for a command beside a server.
+pub async fn open_beside(config: &Config) -> Result<Stores, StartError> {
+    let metrics = Arc::new(Metrics::new()?);
+    let (stores, _) = open_stores(config, &Lifecycle::new(), metrics).await?;
+    Ok(stores)
+}
+
+/// Opens the configured database, making what is missing.
+async fn open_stores(
+    config: &Config,
+    lifecycle: &Lifecycle,
+    metrics: Arc<Metrics>,
+) -> Result<(Stores, MasterKey), StartError> {
     let master = master_key(config)?;
     let secret_box = Arc::new(SecretBox::new(&master));
     let options = sqlite::SqliteOptions {
+        metrics,
         writer: WriterLimits {
             queue_rows: config.storage.queue_rows,
             queue_bytes: config.storage.queue_bytes,
@@ -140,7 +157,8 @@ impl App {
             certificates,
         } = tls::server_config(pairs, &config.tls.versions, fragment)?;
         let lifecycle = Lifecycle::new();
-        let (stores, master) = open_stores(&config, &lifecycle).await?;
+        let metrics = Arc::new(Metrics::new()?);
+        let (stores, master) = open_stores(&config, &lifecycle, metrics.clone()).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let project_id = stores.settings.project_id().await?;
         let settings = IngestSettings {
@@ -153,12 +171,14 @@ impl App {
             stores.clone(),
             TokenKey::new(&master),
             clock.clone(),
+            metrics.clone(),
             settings,
         ));
         let readiness = Readiness::new(stores.log.clone(), certificates.clone());
-        let bodies = BodyBudget::new(config.limits.body_bytes_in_flight);
+        let bodies = BodyBudget::new(config.limits.body_bytes_in_flight, metrics.clone());
         let state = ManagementState {
             bodies: bodies.clone(),
+            metrics: metrics.clone(),
             stores: stores.clone(),
             activity: ingest.activity().clone(),
             history: History::new(&stores),
@@ -168,7 +188,7 @@ impl App {
         };
         ingest.start_activity_writer(&lifecycle, lifecycle.token());
         Ok(Self {
-            device: device::router(DeviceState { ingest, bodies }, clock),
+            device: device::router(DeviceState { ingest, bodies }, clock, metrics.clone()),
             management: management::router(state, readiness.clone()),
             config,
             lifecycle,
@@ -176,6 +196,7 @@ impl App {
             readiness,
             tls,
             certificates,
+            metrics,
             project_id,
         })
     }
@@ -206,18 +227,20 @@ impl App {
         let management = bind("management", self.config.management.listen)?;
         let (device_address, management_address) = (device.local_addr(), management.local_addr());
         self.start_followers(hangups);
-        let limits = Arc::new(server_limits(&self.config));
-        let slots = ConnectionSlots::new(self.config.server.max_connections);
+        let common = ServerCommon {
+            tls: self.tls.clone(),
+            limits: Arc::new(server_limits(&self.config)),
+            slots: ConnectionSlots::new(self.config.server.max_connections),
+            unrouted: unrouted_answer(Arc::new(SystemClock)),
+            metrics: self.metrics.clone(),
+        };
         // Ends first: what is in flight is stored and answered before anything behind it stops.
         let serving = Lifecycle::new();
         for (name, listener, router) in [
             ("device listener", device, self.device),
             ("management listener", management, self.management),
         ] {
-            let (tls, limits, slots) = (self.tls.clone(), limits.clone(), slots.clone());
-            let unrouted = unrouted_answer(Arc::new(SystemClock));
-            let stop = serving.token();
-            serving.spawn(name, listener.run(tls, router, limits, slots, unrouted, stop));
+            serving.spawn(name, listener.run(common.clone(), router, serving.token()));
         }
         ready(device_address, management_address);
         let failed = tokio::select! {
@@ -248,7 +271,12 @@ impl App {
 
     fn start_followers(&self, hangups: lifecycle::Hangups) {
         let watch = self.certificates.clone();
-        let watch = watch.watch(Arc::new(SystemClock), hangups, self.lifecycle.token());
+        let watch = watch.watch(
+            Arc::new(SystemClock),
+            self.metrics.clone(),
+            hangups,
+            self.lifecycle.token(),
+        );
         self.lifecycle.spawn("certificate watch", watch);
         let history = History::new(&self.stores);
         let interval = Duration::from_millis(self.config.storage.follower_interval_ms);

@@ -6,7 +6,6 @@ use super::{Outcome, PlaceArgs, print, runtime};
 use crate::app;
 use crate::auth::access_key::{Role, generate};
 use crate::domain::clock::{Clock, SystemClock};
-use crate::lifecycle::Lifecycle;
 use crate::storage::{AccessKey, Stores};
 
 #[derive(Args)]
@@ -52,7 +51,7 @@ pub(super) fn run(args: &KeysArgs) -> Outcome {
     let KeysCommand::Create(args) = &args.command;
     let config = args.place.load()?;
     runtime(&config)?.block_on(async {
-        let (stores, _) = app::open_stores(&config, &Lifecycle::new()).await?;
+        let stores = app::open_beside(&config).await?;
         let role = match args.role {
             RoleArg::Admin => Role::Admin,
             RoleArg::Reader => Role::Reader,

@@ -33,6 +33,21 @@ pub enum FaultKind {
     NotInList,
 }
 
+impl FaultKind {
+    /// As metrics name it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::UnknownService => "unknown_service",
+            Self::UnknownProperty => "unknown_property",
+            Self::WrongType => "wrong_type",
+            Self::OutOfRange => "out_of_range",
+            Self::OffStep => "off_step",
+            Self::TooLong => "too_long",
+            Self::NotInList => "not_in_list",
+        }
+    }
+}
+
 /// One value, or one service, that does not fit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("services[{service}]{}: {message}", .property.as_ref().map_or_else(|| ".service_id".to_owned(), |name| format!(".properties.{name}")))]

@@ -17,6 +17,7 @@ use super::error::LoggedError;
 use crate::auth::secret::random_bytes;
 use crate::domain::clock::Clock;
 use crate::domain::ids::RequestId;
+use crate::observability::Metrics;
 use crate::server::PeerAddress;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -26,11 +27,16 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub struct Logged<S> {
     routes: S,
     clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
 }
 
 impl<S> Logged<S> {
-    pub(super) const fn new(routes: S, clock: Arc<dyn Clock>) -> Self {
-        Self { routes, clock }
+    pub(super) const fn new(routes: S, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
+        Self {
+            routes,
+            clock,
+            metrics,
+        }
     }
 }
 
@@ -55,6 +61,7 @@ where
         LoggedFuture {
             line: Line {
                 started: Instant::now(),
+                metrics: self.metrics.clone(),
                 request_id,
                 method: request.method().clone(),
                 uri: request.uri().clone(),
@@ -91,6 +98,7 @@ impl<F: Future<Output = Result<Response, E>>, E> Future for LoggedFuture<F> {
 
 struct Line {
     started: Instant,
+    metrics: Arc<Metrics>,
     request_id: RequestId,
     method: Method,
     uri: Uri,
@@ -104,9 +112,16 @@ impl Line {
         let path = self.uri.path();
         let peer = self.peer.map(|peer| tracing::field::display(peer.0.ip()));
         let status = response.status().as_u16();
-        let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let took = self.started.elapsed();
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let error = response.extensions().get::<LoggedError>();
         let (code, detail) = error.map_or((None, None), |error| (Some(error.0), Some(&*error.1)));
+        self.metrics.request(
+            path_label(path),
+            response.status().as_str(),
+            code.unwrap_or(""),
+            took,
+        );
         if status >= 500 {
             tracing::error!(
                 request_id,
@@ -124,5 +139,21 @@ impl Line {
                 request_id, method, path, peer, status, micros, code, detail, "request"
             );
         }
+    }
+}
+
+/// The path as a metric names it: of a small set, whatever is asked for.
+fn path_label(path: &str) -> &'static str {
+    if path.starts_with("/v5/iot/") {
+        return "management";
+    }
+    if path == "/v5/device-auth" {
+        return "device-auth";
+    }
+    match path.split_once("/sys/").map(|(_, kind)| kind) {
+        Some("messages/up") => "messages",
+        Some("properties/report") => "properties",
+        Some("gateway/sub-devices/properties/report") => "children",
+        _ => "other",
     }
 }

@@ -159,7 +159,7 @@ impl Ingest {
                 platform_hour: event_time::auth_hour(now),
             });
         }
-        self.limits.take_auth(&request.device_id, from, now)?;
+        self.counted(self.limits.take_auth(&request.device_id, from, now))?;
         let device = self.directory.device(request.device_id.as_str()).await?;
         let judged = judge(device.as_deref(), &request);
         self.limits
@@ -184,12 +184,16 @@ impl Ingest {
 
     /// Counts any request before anything of it is read.
     pub fn admit(&self) -> Result<(), LimitReached> {
-        self.limits.take_instance(self.clock.now())
+        self.counted(self.limits.take_instance(self.clock.now()))
+    }
+
+    fn counted(&self, taken: Result<(), LimitReached>) -> Result<(), LimitReached> {
+        taken.inspect_err(|reached| self.metrics.limit_hit(reached.limit.name()))
     }
 
     /// Counts a request of a device.
     pub fn admit_device(&self, device: &KnownDevice) -> Result<(), LimitReached> {
-        self.limits.take_device(&device.traffic.pace, self.clock.now())
+        self.counted(self.limits.take_device(&device.traffic.pace, self.clock.now()))
     }
 
     /// The device whose path this token opens.

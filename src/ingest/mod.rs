@@ -15,6 +15,7 @@ use crate::auth::access_token::TokenKey;
 use crate::domain::clock::Clock;
 use crate::domain::model::ValidationMode;
 use crate::lifecycle::Lifecycle;
+use crate::observability::Metrics;
 use crate::storage::Stores;
 use limits::Limits;
 
@@ -45,12 +46,19 @@ pub struct Ingest {
     tokens: TokenKey,
     clock: Arc<dyn Clock>,
     limits: Limits,
+    metrics: Arc<Metrics>,
     settings: IngestSettings,
 }
 
 impl Ingest {
     /// Over these stores; hears of their registry changes from now on.
-    pub fn new(stores: Stores, tokens: TokenKey, clock: Arc<dyn Clock>, settings: IngestSettings) -> Self {
+    pub fn new(
+        stores: Stores,
+        tokens: TokenKey,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+        settings: IngestSettings,
+    ) -> Self {
         let activity = Arc::new(ActivityBook::new(stores.followers.clone()));
         let directory = DeviceDirectory::new(
             &stores.registry,
@@ -65,6 +73,7 @@ impl Ingest {
             tokens,
             clock,
             limits: Limits::new(&settings.limits),
+            metrics,
             settings,
         }
     }

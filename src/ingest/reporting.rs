@@ -161,6 +161,9 @@ impl Ingest {
         place: &str,
     ) -> Result<Option<NewEvent>, ReportRefusal> {
         let faults = validation::validate(&device.product.model, services);
+        for fault in faults.first() {
+            self.metrics.fault(fault.kind.name());
+        }
         let mode = device.product.mode;
         if mode == ValidationMode::Reject && !faults.is_empty() {
             return Err(ReportRefusal::Model(named(place, &faults)));

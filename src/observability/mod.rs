@@ -1,6 +1,7 @@
-//! Logs, to standard error: for people or as JSON.
+//! Logs, to standard error: for people or as JSON; and metrics.
 
 mod line_buffer;
+pub mod metrics;
 
 use std::io::IsTerminal;
 
@@ -10,6 +11,7 @@ use crate::config::LogFormat;
 use line_buffer::LineBuffer;
 
 pub use line_buffer::LogGuard;
+pub use metrics::Metrics;
 
 /// Why logs cannot start.
 #[derive(Debug, thiserror::Error)]

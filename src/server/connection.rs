@@ -10,6 +10,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::HandshakeKind;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -21,6 +22,7 @@ use super::body::TrackedBody;
 use super::deadline::{Phase, Verdict};
 use super::watched::Watched;
 use super::{PeerAddress, ServerLimits, TimedBody, Unrouted, UnroutedAnswer};
+use crate::observability::Metrics;
 
 /// The most header lines of one request.
 const MAX_HEADERS: usize = 100;
@@ -39,6 +41,7 @@ pub(super) struct Connection {
     pub(super) peer: SocketAddr,
     pub(super) limits: Arc<ServerLimits>,
     pub(super) unrouted: UnroutedAnswer,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) stop: CancellationToken,
 }
 
@@ -65,15 +68,26 @@ impl Connection {
             handshake = timeout(self.limits.handshake, handshake) => handshake,
         };
         match handshake {
-            Ok(Ok(Some(tls))) => self.serve_requests(tls, service).await,
+            Ok(Ok(Some(tls))) => {
+                let kind = tls.get_ref().1.handshake_kind();
+                self.metrics.handshake(kind == Some(HandshakeKind::Resumed));
+                self.serve_requests(tls, service).await;
+            }
             Ok(Ok(None)) => {
+                self.metrics.handshake_failure("plain_http");
                 let answer = (self.unrouted)(Unrouted::PlainHttp);
                 if let Err(error) = refuse(&mut stream, &answer).await {
                     tracing::debug!(%peer, %error, "a plain HTTP request was not answered");
                 }
             }
-            Ok(Err(error)) => tracing::debug!(%peer, %error, "a handshake failed"),
-            Err(_) => tracing::debug!(%peer, "a handshake took too long"),
+            Ok(Err(error)) => {
+                self.metrics.handshake_failure("tls");
+                tracing::debug!(%peer, %error, "a handshake failed");
+            }
+            Err(_) => {
+                self.metrics.handshake_failure("timeout");
+                tracing::debug!(%peer, "a handshake took too long");
+            }
         }
     }
 
@@ -91,6 +105,7 @@ impl Connection {
             limits,
             unrouted,
             stop,
+            metrics: _,
         } = self;
         let phase = Phase::new();
         let (grace, rate) = (limits.body_grace, limits.body_min_bytes_per_second);

@@ -22,6 +22,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::observability::Metrics;
 pub use body::{TimedBody, is_too_slow};
 use connection::Connection;
 
@@ -81,6 +82,40 @@ impl ConnectionSlots {
     }
 }
 
+/// What both listeners share.
+#[derive(Clone)]
+pub struct ServerCommon {
+    /// The TLS configuration.
+    pub tls: Arc<ServerConfig>,
+    /// Deadlines and sizes.
+    pub limits: Arc<ServerLimits>,
+    /// The cap on connections.
+    pub slots: ConnectionSlots,
+    /// Answers for what no route sees.
+    pub unrouted: UnroutedAnswer,
+    /// Hears of handshakes and connections.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Holds a connection's slot, and counts it, however it ends.
+struct OpenConnection {
+    metrics: Arc<Metrics>,
+    _slot: OwnedSemaphorePermit,
+}
+
+impl OpenConnection {
+    fn new(slot: OwnedSemaphorePermit, metrics: Arc<Metrics>) -> Self {
+        metrics.connections.inc();
+        Self { metrics, _slot: slot }
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.metrics.connections.dec();
+    }
+}
+
 /// A bound address.
 pub struct Listener {
     socket: TcpListener,
@@ -106,15 +141,8 @@ impl Listener {
     }
 
     /// Serves until `stop`, then lets what is in flight finish within the grace.
-    pub async fn run<S, B>(
-        self,
-        tls: Arc<ServerConfig>,
-        service: S,
-        limits: Arc<ServerLimits>,
-        slots: ConnectionSlots,
-        unrouted: UnroutedAnswer,
-        stop: CancellationToken,
-    ) where
+    pub async fn run<S, B>(self, common: ServerCommon, service: S, stop: CancellationToken)
+    where
         S: tower::Service<Request<TimedBody>, Response = Response<B>, Error = Infallible>
             + Clone
             + Send
@@ -124,7 +152,7 @@ impl Listener {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let acceptor = TlsAcceptor::from(tls);
+        let acceptor = TlsAcceptor::from(common.tls.clone());
         let connections = TaskTracker::new();
         loop {
             let accepted = tokio::select! {
@@ -140,24 +168,27 @@ impl Listener {
                     continue;
                 }
             };
-            let Some(slot) = slots.take() else {
+            let Some(slot) = common.slots.take() else {
+                common.metrics.handshake_failure("connection_cap");
                 tracing::warn!(%peer, "the connection cap (server.max_connections) is reached, a connection was closed");
                 continue;
             };
             tune(&stream);
             let connection = Connection {
                 peer,
-                limits: limits.clone(),
-                unrouted: unrouted.clone(),
+                limits: common.limits.clone(),
+                unrouted: common.unrouted.clone(),
+                metrics: common.metrics.clone(),
                 stop: stop.clone(),
             };
+            let open = OpenConnection::new(slot, common.metrics.clone());
             let (acceptor, service) = (acceptor.clone(), service.clone());
             connections.spawn(async move {
-                let _slot = slot;
+                let _open = open;
                 connection.serve(stream, acceptor, service).await;
             });
         }
-        let grace = limits.shutdown_grace;
+        let grace = common.limits.shutdown_grace;
         drop(self.socket);
         connections.close();
         if tokio::time::timeout(grace, connections.wait()).await.is_err() {

@@ -423,6 +423,8 @@ pub trait EventLog: Send + Sync {
     async fn purge(&self, request: PurgeRequest) -> Result<u64>;
     /// The descriptions that events name.
     async fn describe(&self, versions: &[VersionKey]) -> Result<HashMap<VersionKey, DeviceDescription>>;
+    /// What the store takes on disk, bytes.
+    async fn size_bytes(&self) -> Result<u64>;
     /// Waits until no accepted write is outstanding, then stops taking more.
     async fn close(&self);
 }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
@@ -12,6 +13,7 @@ use super::{Result, StoreError};
 use crate::domain::event::NewEvent;
 use crate::domain::ids::Position;
 use crate::lifecycle::Lifecycle;
+use crate::observability::Metrics;
 
 /// Bounds of the queue and of one commit.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +72,7 @@ struct Item<B: CommitBackend> {
 pub struct Writer<B: CommitBackend> {
     queue: mpsc::UnboundedSender<Item<B>>,
     waiting: Arc<Waiting>,
+    metrics: Arc<Metrics>,
     limits: WriterLimits,
     closing: CancellationToken,
     closed: CancellationToken,
@@ -90,12 +93,13 @@ impl Waiting {
 
 impl<B: CommitBackend> Writer<B> {
     /// Starts the writer's task over a backend.
-    pub fn start(backend: B, limits: WriterLimits, lifecycle: &Lifecycle) -> Self {
+    pub fn start(backend: B, limits: WriterLimits, metrics: Arc<Metrics>, lifecycle: &Lifecycle) -> Self {
         // The queue is bounded by `waiting`, in rows and bytes, before anything is sent.
         let (queue, items) = mpsc::unbounded_channel();
         let writer = Self {
             queue,
             waiting: Arc::default(),
+            metrics: metrics.clone(),
             limits,
             closing: CancellationToken::new(),
             closed: CancellationToken::new(),
@@ -104,6 +108,7 @@ impl<B: CommitBackend> Writer<B> {
             backend,
             items,
             waiting: writer.waiting.clone(),
+            metrics,
             limits,
         };
         let (closing, closed) = (writer.closing.clone(), writer.closed.clone());
@@ -140,6 +145,7 @@ impl<B: CommitBackend> Writer<B> {
         let waiting_bytes = self.waiting.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
         if waiting_rows > self.limits.queue_rows || waiting_bytes > self.limits.queue_bytes {
             self.waiting.release(rows, bytes);
+            self.metrics.limit_hit("storage.queue");
             return Err(StoreError::Busy);
         }
         let (answer, answered) = oneshot::channel();
@@ -171,6 +177,10 @@ fn held_bytes(event: &NewEvent) -> usize {
     event.payload.len() + event.faults.as_ref().map_or(0, String::len) + 128
 }
 
+fn gauge(value: &AtomicUsize) -> i64 {
+    i64::try_from(value.load(Ordering::Relaxed)).unwrap_or(i64::MAX)
+}
+
 fn stopping() -> StoreError {
     StoreError::Unavailable("the store is closing".to_owned())
 }
@@ -179,6 +189,7 @@ struct WriterTask<B: CommitBackend> {
     backend: B,
     items: mpsc::UnboundedReceiver<Item<B>>,
     waiting: Arc<Waiting>,
+    metrics: Arc<Metrics>,
     limits: WriterLimits,
 }
 
@@ -211,8 +222,12 @@ impl<B: CommitBackend> WriterTask<B> {
         }
         #[cfg(feature = "answer-before-commit")]
         answer_early::<B>(&work, &mut answers).await;
+        let started = Instant::now();
         let result = self.backend.commit(work).await;
         self.waiting.release(rows, bytes);
+        self.metrics.commit(rows, started.elapsed());
+        self.metrics.queue_rows.set(gauge(&self.waiting.rows));
+        self.metrics.queue_bytes.set(gauge(&self.waiting.bytes));
         match result {
             // A caller that went away has no use for its answer.
             Ok(done) => answers

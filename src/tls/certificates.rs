@@ -19,6 +19,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use super::{TlsError, fault};
 use crate::domain::clock::{Clock, Timestamp};
 use crate::lifecycle::Hangups;
+use crate::observability::Metrics;
 
 /// How often the files are looked at.
 const LOOK_INTERVAL: Duration = Duration::from_secs(10);
@@ -81,11 +82,12 @@ impl CertificateStore {
     pub async fn watch(
         self: Arc<Self>,
         clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
         mut hangups: Hangups,
         stop: CancellationToken,
     ) {
         let mut last_fault = String::new();
-        self.tell_end(clock.now());
+        self.tell_end(clock.now(), &metrics);
         loop {
             let asked = tokio::select! {
                 biased;
@@ -98,7 +100,7 @@ impl CertificateStore {
                     last_fault.clear();
                     if changed || asked {
                         tracing::info!(changed, "certificates were looked at");
-                        self.tell_end(clock.now());
+                        self.tell_end(clock.now(), &metrics);
                     }
                 }
                 Err(error) => {
@@ -113,7 +115,8 @@ impl CertificateStore {
         }
     }
 
-    fn tell_end(&self, now: Timestamp) {
+    fn tell_end(&self, now: Timestamp, metrics: &Metrics) {
+        metrics.certificate_end.set(self.ends().0 / 1000);
         let days_left = (self.ends().0 - now.0) / 86_400_000;
         if days_left < WARN_BEFORE_DAYS {
             tracing::warn!(days_left, "the certificate ends soon");

@@ -407,3 +407,35 @@ fn a_devices_events_are_paged_newest_first_across_index_and_tail() {
     let expected: Vec<String> = (0..7).rev().map(|number| format!("message {number}")).collect();
     assert_eq!(seen, expected);
 }
+
+#[test]
+fn metrics_count_what_happened() {
+    let gate = Gate::start();
+    gate.device("m1", "secret-secret", None);
+    let token = gate.token("m1", "secret-secret");
+    assert_eq!(gate.message("m1", &token, b"x").status, 200);
+    let unfit = r#"{"services":[{"service_id":"Meter","properties":{"humidity":101}}]}"#;
+    assert_eq!(gate.report("m1", &token, unfit).status, 400);
+    let reply = gate.management_wire().call("GET", "/metrics", &[], b"");
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.header("content-type"), Some("text/plain; version=0.0.4"));
+    let text = reply.text();
+    for line in [
+        r#"fieldgate_requests_total{code="",path="messages",status="200"} 1"#,
+        r#"fieldgate_requests_total{code="IOTDA.000006",path="properties",status="400"} 1"#,
+        r#"fieldgate_validation_faults_total{kind="out_of_range"} 1"#,
+        r#"fieldgate_request_seconds_count{path="device-auth"} 1"#,
+        "fieldgate_writer_queue_rows 0",
+    ] {
+        assert!(text.contains(line), "{line} is not in {text}");
+    }
+    for name in [
+        "fieldgate_handshakes_total{kind=\"resumed\"}",
+        "fieldgate_connections 1",
+        "fieldgate_store_bytes ",
+        "fieldgate_commit_seconds_count ",
+        "fieldgate_certificate_end_timestamp_seconds 1",
+    ] {
+        assert!(text.contains(name), "{name} is not in {text}");
+    }
+}

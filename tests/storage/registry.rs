@@ -12,6 +12,7 @@ use fieldgate::domain::event::EventKind;
 use fieldgate::domain::ids::ProductId;
 use fieldgate::domain::model::ValidationMode;
 use fieldgate::ingest::{Ingest, IngestSettings, LimitSettings, PasswordSettings, TokenRefusal};
+use fieldgate::observability::Metrics;
 use fieldgate::storage::{
     AccessKey, DeviceCreation, DeviceDeletion, DeviceFilter, FreezeOutcome, PageRequest, ProductCreation,
     ProductDeletion, ProductFilter, RegistryChange, SecretSlot,
@@ -272,8 +273,15 @@ pub async fn a_device_made_anew_does_not_honour_the_old_token(bed: Bed) {
             },
         },
     };
+    let metrics = Arc::new(Metrics::new().unwrap());
     let clock = Arc::new(ManualClock::new(Timestamp(NOW.0)));
-    let ingest = Ingest::new(bed.stores.clone(), TokenKey::new(&master), clock, settings);
+    let ingest = Ingest::new(
+        bed.stores.clone(),
+        TokenKey::new(&master),
+        clock,
+        metrics,
+        settings,
+    );
     let product = bed.product("p").await;
     let body = |secret: &str| {
         let hour = "2026112308";

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use fieldgate::auth::secret_box::{MasterKey, SecretBox};
 use fieldgate::domain::ids::DeviceKey;
 use fieldgate::lifecycle::Lifecycle;
+use fieldgate::observability::Metrics;
 use fieldgate::storage::sqlite::{SqliteOptions, open};
 use fieldgate::storage::writer::WriterLimits;
 use fieldgate::storage::{DeviceActivity, StoreError, Stores};
@@ -21,6 +22,7 @@ fn key() -> MasterKey {
 async fn stores(folder: Arc<TempDir>, writer: WriterLimits) -> Stores {
     let url = format!("sqlite://{}/test.db", folder.path().display());
     let options = SqliteOptions {
+        metrics: Arc::new(Metrics::new().unwrap()),
         writer,
         read_connections: 2,
     };

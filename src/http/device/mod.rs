@@ -20,6 +20,7 @@ use super::request_log::Logged;
 use super::strict::Strict;
 use crate::domain::clock::Clock;
 use crate::ingest::Ingest;
+use crate::observability::Metrics;
 
 /// What the device paths need.
 #[derive(Clone)]
@@ -37,7 +38,7 @@ impl FromRef<DeviceState> for BodyBudget {
 }
 
 /// The router of the device listener.
-pub fn router(state: DeviceState, clock: Arc<dyn Clock>) -> Routes {
+pub fn router(state: DeviceState, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Routes {
     let routes = Router::new()
         .route("/v5/device-auth", post(authenticate::handle))
         .route(
@@ -55,7 +56,7 @@ pub fn router(state: DeviceState, clock: Arc<dyn Clock>) -> Routes {
         .method_not_allowed_fallback(async || ApiError::method_not_allowed("POST"))
         .fallback(no_path)
         .with_state(state);
-    Logged::new(Strict(routes), clock)
+    Logged::new(Strict(routes), clock, metrics)
 }
 
 async fn no_path(uri: Uri) -> ApiError {

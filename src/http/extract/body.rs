@@ -10,6 +10,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http_body_util::BodyExt;
 
 use crate::http::error::{ApiError, ErrorKind};
+use crate::observability::Metrics;
 use crate::server::is_too_slow;
 
 /// The largest body: 1 MB (device-api.md, transport).
@@ -23,14 +24,16 @@ const FIRST_BUFFER: usize = 64 * 1024;
 pub struct BodyBudget {
     used: Arc<AtomicUsize>,
     most: usize,
+    metrics: Arc<Metrics>,
 }
 
 impl BodyBudget {
     /// Of so many bytes.
-    pub fn new(most: usize) -> Self {
+    pub fn new(most: usize, metrics: Arc<Metrics>) -> Self {
         Self {
             used: Arc::default(),
             most,
+            metrics,
         }
     }
 
@@ -88,7 +91,7 @@ where
         let announced = announced_length(&request)?.unwrap_or(0);
         let budget = BodyBudget::from_ref(state);
         if !budget.has_room_for(announced) {
-            return Err(no_room());
+            return Err(no_room(&budget));
         }
         // Taken as it comes: an announced length is only a promise, and must not keep others out.
         let mut reserved = Reserved { budget, bytes: 0 };
@@ -101,7 +104,7 @@ where
                     return Err(ErrorKind::BODY_TOO_LARGE.into());
                 }
                 if !reserved.grow(data.len()) {
-                    return Err(no_room());
+                    return Err(no_room(&reserved.budget));
                 }
                 bytes.extend_from_slice(&data);
             }
@@ -171,7 +174,8 @@ fn refuse_codings(request: &Request) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn no_room() -> ApiError {
+fn no_room(budget: &BodyBudget) -> ApiError {
+    budget.metrics.limit_hit("limits.body_bytes_in_flight");
     let detail = "limits.body_bytes_in_flight is reached, try again.";
     ApiError::new(ErrorKind::UNAVAILABLE, detail)
 }

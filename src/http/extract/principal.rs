@@ -10,6 +10,7 @@ use crate::auth::access_key::{self, Role};
 use crate::domain::ids::RequestId;
 use crate::http::error::{ApiError, ErrorKind};
 use crate::http::management::ManagementState;
+use crate::server::PeerAddress;
 
 /// The header that carries `<access_key>:<secret_key>`.
 const AUTH_TOKEN: &str = "x-auth-token";
@@ -49,6 +50,21 @@ impl FromRequestParts<ManagementState> for Writer {
         Ok(Self {
             request_id: request_id(parts)?,
         })
+    }
+}
+
+/// A caller who may read metrics: on this machine, or with any key.
+pub struct Scraper;
+
+impl FromRequestParts<ManagementState> for Scraper {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ManagementState) -> Result<Self, ApiError> {
+        let peer = parts.extensions.get::<PeerAddress>();
+        if !peer.is_some_and(|peer| peer.0.ip().to_canonical().is_loopback()) {
+            authenticate(parts, state).await?;
+        }
+        Ok(Self)
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod devices;
 mod events;
+mod metrics;
 mod products;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::domain::clock::Clock;
 use crate::domain::ids::Position;
 use crate::history::History;
 use crate::ingest::ActivityBook;
+use crate::observability::Metrics;
 use crate::storage::{Change, Stores};
 
 /// What the management routes need.
@@ -39,6 +41,8 @@ pub struct ManagementState {
     pub clock: Arc<dyn Clock>,
     /// The project of every path.
     pub project_id: String,
+    /// What `/metrics` shows.
+    pub metrics: Arc<Metrics>,
     /// What bodies may take.
     pub bodies: BodyBudget,
     /// No traffic for this long reads as OFFLINE, milliseconds.
@@ -53,7 +57,7 @@ impl FromRef<ManagementState> for BodyBudget {
 
 /// The router of the management listener.
 pub fn router(state: ManagementState, readiness: Arc<Readiness>) -> Routes {
-    let clock = state.clock.clone();
+    let (clock, metrics) = (state.clock.clone(), state.metrics.clone());
     let project = Router::new()
         .route(
             "/products",
@@ -78,11 +82,12 @@ pub fn router(state: ManagementState, readiness: Arc<Readiness>) -> Routes {
     let routes = Router::new()
         .nest("/v5/iot/{project_id}", project)
         .merge(health::routes(readiness))
+        .route("/metrics", get(metrics::handle))
         // axum itself names the methods that the path takes, in `Allow`.
         .method_not_allowed_fallback(async || ApiError::from(ErrorKind::NO_METHOD))
         .fallback(no_path)
         .with_state(state);
-    Logged::new(Strict(routes), clock)
+    Logged::new(Strict(routes), clock, metrics)
 }
 
 async fn no_path(uri: Uri) -> ApiError {

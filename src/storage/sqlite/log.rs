@@ -161,6 +161,17 @@ impl EventLog for Sqlite {
         Ok(descriptions)
     }
 
+    async fn size_bytes(&self) -> Result<u64> {
+        let mut bytes = 0;
+        for pool in [&self.pool, &self.followers] {
+            let sql = "SELECT c.page_count * s.page_size FROM pragma_page_count c, pragma_page_size s";
+            let row = sqlx::query(sql).fetch_one(pool).await.map_err(unavailable)?;
+            let size: i64 = row.try_get(0).map_err(unavailable)?;
+            bytes += u64::try_from(size).unwrap_or(0);
+        }
+        Ok(bytes)
+    }
+
     async fn close(&self) {
         self.writer.close().await;
     }

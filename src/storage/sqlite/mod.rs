@@ -24,11 +24,14 @@ use super::{App, RegistryListener, StoreError, Stores};
 use crate::auth::secret_box::SecretBox;
 use crate::domain::clock::Timestamp;
 use crate::lifecycle::Lifecycle;
+use crate::observability::Metrics;
 use commit::SqliteCommit;
 
 /// What the configuration says of the database.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub struct SqliteOptions {
+    /// Hears of commits.
+    pub metrics: Arc<Metrics>,
     /// The writer's bounds.
     pub writer: WriterLimits,
     /// Connections that read.
@@ -135,7 +138,7 @@ pub async fn open(
             .await
             .map_err(|error| fault(&error))?,
         followers: pool(&beside, 2).await.map_err(|error| fault(&error))?,
-        writer: Writer::start(backend, options.writer, lifecycle),
+        writer: Writer::start(backend, options.writer, options.metrics, lifecycle),
         secrets,
         default_app,
         listeners,

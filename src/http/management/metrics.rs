@@ -1,0 +1,23 @@
+//! `GET /metrics`: Prometheus text, open to loopback, else to a reader's key.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header::CONTENT_TYPE;
+
+use super::ManagementState;
+use crate::http::error::{ApiError, ErrorKind};
+use crate::http::extract::principal::Scraper;
+
+/// All metrics, those of the store measured now.
+pub async fn handle(State(state): State<ManagementState>, _: Scraper) -> Result<Response, ApiError> {
+    let bytes = state.stores.log.size_bytes().await?;
+    state
+        .metrics
+        .store_bytes
+        .set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    let text = state
+        .metrics
+        .text()
+        .map_err(|error| ApiError::new(ErrorKind::INTERNAL, error.to_string()))?;
+    Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
+}

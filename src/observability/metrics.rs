@@ -1,0 +1,245 @@
+//! Every metric of the instance, by name; written as Prometheus text. The README's table is compared with [`ALL`].
+
+use std::time::Duration;
+
+use prometheus::core::Collector;
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
+
+/// Name, labels and meaning of each.
+pub const ALL: &[(&str, &[&str], &str)] = &[
+    REQUESTS,
+    REQUEST_SECONDS,
+    HANDSHAKES,
+    HANDSHAKE_FAILURES,
+    CONNECTIONS,
+    QUEUE_ROWS,
+    QUEUE_BYTES,
+    COMMIT_ROWS,
+    COMMIT_SECONDS,
+    FAULTS,
+    LIMITS_HIT,
+    STORE_BYTES,
+    CERTIFICATE_END,
+];
+
+/// Why metrics cannot be registered or written.
+pub type MetricsError = prometheus::Error;
+
+type Named = (&'static str, &'static [&'static str], &'static str);
+
+const REQUESTS: Named = (
+    "fieldgate_requests_total",
+    &["path", "status", "code"],
+    "Requests by path, status and error code",
+);
+const REQUEST_SECONDS: Named = (
+    "fieldgate_request_seconds",
+    &["path"],
+    "Time from a request's head to its answer",
+);
+const HANDSHAKES: Named = (
+    "fieldgate_handshakes_total",
+    &["kind"],
+    "TLS handshakes: full or resumed",
+);
+const HANDSHAKE_FAILURES: Named = (
+    "fieldgate_handshake_failures_total",
+    &["reason"],
+    "Handshakes that failed: tls, timeout, plain_http or connection_cap",
+);
+const CONNECTIONS: Named = ("fieldgate_connections", &[], "Open connections of both listeners");
+const QUEUE_ROWS: Named = (
+    "fieldgate_writer_queue_rows",
+    &[],
+    "Rows that wait for the writer",
+);
+const QUEUE_BYTES: Named = (
+    "fieldgate_writer_queue_bytes",
+    &[],
+    "Bytes that wait for the writer",
+);
+const COMMIT_ROWS: Named = ("fieldgate_commit_rows", &[], "Rows of a commit");
+const COMMIT_SECONDS: Named = (
+    "fieldgate_commit_seconds",
+    &[],
+    "Time of a commit, its flush included",
+);
+const FAULTS: Named = (
+    "fieldgate_validation_faults_total",
+    &["kind"],
+    "Values that broke their product model (the first 100 of a report)",
+);
+const LIMITS_HIT: Named = (
+    "fieldgate_limits_hit_total",
+    &["limit"],
+    "Refusals by the configuration key of the limit",
+);
+const STORE_BYTES: Named = ("fieldgate_store_bytes", &[], "Size of the database's files");
+const CERTIFICATE_END: Named = (
+    "fieldgate_certificate_end_timestamp_seconds",
+    &[],
+    "When the first certificate ends, seconds since 1970",
+);
+
+/// Handles to all of them, in a registry of their own.
+pub struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    request_seconds: HistogramVec,
+    handshakes: IntCounterVec,
+    handshake_failures: IntCounterVec,
+    faults: IntCounterVec,
+    limits_hit: IntCounterVec,
+    commit_rows: Histogram,
+    commit_seconds: Histogram,
+    /// Open connections.
+    pub connections: IntGauge,
+    /// Rows that wait for the writer.
+    pub queue_rows: IntGauge,
+    /// Bytes that wait for the writer.
+    pub queue_bytes: IntGauge,
+    /// Size of the database's files.
+    pub store_bytes: IntGauge,
+    /// When the first certificate ends, seconds.
+    pub certificate_end: IntGauge,
+}
+
+impl Metrics {
+    /// All at zero.
+    pub fn new() -> Result<Self, MetricsError> {
+        let registry = Registry::new();
+        Ok(Self {
+            requests: counters(&registry, REQUESTS)?,
+            request_seconds: registered(
+                &registry,
+                HistogramVec::new(histogram_opts(REQUEST_SECONDS, seconds()), REQUEST_SECONDS.1)?,
+            )?,
+            handshakes: counters(&registry, HANDSHAKES)?,
+            handshake_failures: counters(&registry, HANDSHAKE_FAILURES)?,
+            faults: counters(&registry, FAULTS)?,
+            limits_hit: counters(&registry, LIMITS_HIT)?,
+            commit_rows: registered(
+                &registry,
+                Histogram::with_opts(histogram_opts(COMMIT_ROWS, rows()))?,
+            )?,
+            commit_seconds: registered(
+                &registry,
+                Histogram::with_opts(histogram_opts(COMMIT_SECONDS, seconds()))?,
+            )?,
+            connections: gauge(&registry, CONNECTIONS)?,
+            queue_rows: gauge(&registry, QUEUE_ROWS)?,
+            queue_bytes: gauge(&registry, QUEUE_BYTES)?,
+            store_bytes: gauge(&registry, STORE_BYTES)?,
+            certificate_end: gauge(&registry, CERTIFICATE_END)?,
+            registry,
+        })
+    }
+
+    /// A request was answered; `path` and `code` are of small fixed sets.
+    pub fn request(&self, path: &str, status: &str, code: &str, took: Duration) {
+        self.requests.with_label_values(&[path, status, code]).inc();
+        let seconds = took.as_secs_f64();
+        self.request_seconds.with_label_values(&[path]).observe(seconds);
+    }
+
+    /// A handshake was finished.
+    pub fn handshake(&self, resumed: bool) {
+        let kind = if resumed { "resumed" } else { "full" };
+        self.handshakes.with_label_values(&[kind]).inc();
+    }
+
+    /// A handshake failed, or none was tried.
+    pub fn handshake_failure(&self, reason: &str) {
+        self.handshake_failures.with_label_values(&[reason]).inc();
+    }
+
+    /// A value broke its model.
+    pub fn fault(&self, kind: &str) {
+        self.faults.with_label_values(&[kind]).inc();
+    }
+
+    /// A limit refused something; its configuration key.
+    pub fn limit_hit(&self, limit: &str) {
+        self.limits_hit.with_label_values(&[limit]).inc();
+    }
+
+    /// A commit ended.
+    pub fn commit(&self, rows: usize, took: Duration) {
+        self.commit_rows
+            .observe(f64::from(u32::try_from(rows).unwrap_or(u32::MAX)));
+        self.commit_seconds.observe(took.as_secs_f64());
+    }
+
+    /// The text that Prometheus scrapes, format 0.0.4.
+    pub fn text(&self) -> Result<String, MetricsError> {
+        TextEncoder::new().encode_to_string(&self.registry.gather())
+    }
+}
+
+fn registered<C: Collector + Clone + 'static>(registry: &Registry, metric: C) -> Result<C, MetricsError> {
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+fn counters(registry: &Registry, (name, labels, help): Named) -> Result<IntCounterVec, MetricsError> {
+    registered(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
+}
+
+fn gauge(registry: &Registry, (name, _, help): Named) -> Result<IntGauge, MetricsError> {
+    registered(registry, IntGauge::new(name, help)?)
+}
+
+fn histogram_opts((name, _, help): Named, buckets: Vec<f64>) -> HistogramOpts {
+    HistogramOpts::new(name, help).buckets(buckets)
+}
+
+/// From half a millisecond, in steps of about two, to ten seconds.
+fn seconds() -> Vec<f64> {
+    vec![
+        0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0,
+    ]
+}
+
+fn rows() -> Vec<f64> {
+    vec![1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_the_readme_is_this_list() {
+        let readme = std::fs::read_to_string("README.md").unwrap();
+        let rows: Vec<String> = readme
+            .lines()
+            .filter(|line| line.starts_with("| `fieldgate_"))
+            .map(str::to_owned)
+            .collect();
+        let expected: Vec<String> = ALL
+            .iter()
+            .map(|(name, labels, help)| format!("| `{name}` | {} | {help} |", labels.join(", ")))
+            .collect();
+        assert_eq!(rows, expected);
+    }
+
+    #[test]
+    fn each_metric_is_written_once_it_has_a_value() {
+        let metrics = Metrics::new().unwrap();
+        metrics.request("device-auth", "200", "", Duration::from_millis(3));
+        metrics.handshake(true);
+        metrics.handshake_failure("tls");
+        metrics.fault("out_of_range");
+        metrics.limit_hit("limits.device_auth_per_minute");
+        metrics.commit(12, Duration::from_millis(2));
+        let text = metrics.text().unwrap();
+        for (name, ..) in ALL {
+            assert!(
+                text.contains(&format!("# TYPE {name} ")),
+                "{name} is not in {text}"
+            );
+        }
+    }
+}
