@@ -165,6 +165,7 @@ impl App {
             default_mode: config.ingest.validation_mode,
             event_time_max_ahead_ms: config.ingest.event_time_max_ahead_seconds.saturating_mul(1000),
             cached_devices: config.limits.cached_devices,
+            trace_entries: config.limits.trace_entries,
             limits: limit_settings(&config),
         };
         let ingest = Arc::new(Ingest::new(
@@ -186,7 +187,7 @@ impl App {
             project_id: project_id.clone(),
             offline_after_ms: config.ingest.device_offline_after_hours.saturating_mul(3_600_000),
         };
-        ingest.start_activity_writer(&lifecycle, lifecycle.token());
+        ingest.start_writers(&lifecycle, lifecycle.token());
         Ok(Self {
             device: device::router(DeviceState { ingest, bodies }, clock, metrics.clone()),
             management: management::router(state, readiness.clone()),

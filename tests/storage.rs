@@ -49,6 +49,7 @@ macro_rules! contract {
             followers::indexed_positions_are_narrowed_and_forgotten,
             followers::activity_is_replaced_row_by_row,
             followers::an_index_ahead_of_the_log_is_made_anew,
+            followers::a_trace_folds_keeps_its_newest_and_goes_with_its_device,
         ]);
     };
     ($backend:ident, $bed:expr, [$($module:ident::$case:ident),* $(,)?]) => {

@@ -157,6 +157,8 @@ section! {
         tracked_callers: usize = 100_000,
         /// Bytes of request bodies held in memory at once.
         body_bytes_in_flight: usize = 64 * 1024 * 1024,
+        /// Entries of a device's trace.
+        trace_entries: u32 = 100,
         /// Devices kept in memory.
         cached_devices: usize = 100_000,
     }

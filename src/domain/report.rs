@@ -27,7 +27,7 @@ pub struct ServiceReport<'a> {
     pub properties: Vec<(Cow<'a, str>, &'a RawValue)>,
     /// `properties`, as text.
     pub text: &'a str,
-    /// `event_time`, when it is a string.
+    /// `event_time`; the JSON text of it when it is no string.
     pub event_time: Option<Cow<'a, str>>,
 }
 
@@ -144,7 +144,10 @@ fn service<'a>(prefix: &str, index: usize, entry: &'a RawValue) -> Result<Servic
         service_id,
         properties: members,
         text: properties.get(),
-        event_time: service.event_time.and_then(text),
+        event_time: service
+            .event_time
+            .filter(|raw| raw.get() != "null")
+            .map(|raw| text(raw).unwrap_or(Cow::Borrowed(raw.get()))),
     })
 }
 
@@ -203,7 +206,7 @@ mod tests {
         assert_eq!(services[0].service_id, "Bat");
         assert_eq!(services[0].properties[0].1.get(), "3.920");
         assert_eq!(services[0].text, r#"{"v":3.920,"l":"a"}"#);
-        assert_eq!(services[0].event_time, None);
+        assert_eq!(services[0].event_time.as_deref(), Some("7"));
     }
 
     #[test]

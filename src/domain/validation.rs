@@ -516,7 +516,8 @@ mod tests {
             ("\"yesterday\"", 1),
             ("\"20261123T082531Z\"", 1),
             ("\"20261123T082530Z\"", 0),
-            ("7", 0),
+            ("7", 1),
+            ("null", 0),
         ] {
             assert_eq!(stamped(&report(time), None).1, notes, "{time}");
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::{CURSOR, History};
+use crate::domain::event::EventKind;
 use crate::domain::ids::Position;
 use crate::storage::Result;
 
@@ -64,6 +65,14 @@ impl Indexer {
             return Ok(None);
         };
         let entries: Vec<_> = events.into_iter().filter_map(|(_, entry)| entry).collect();
+        let gone: Vec<_> = entries
+            .iter()
+            .filter(|entry| entry.kind == EventKind::DeviceDeleted)
+            .map(|entry| entry.device)
+            .collect();
+        if !gone.is_empty() {
+            self.history.followers.forget_devices(&gone).await?;
+        }
         self.history.followers.index(&entries, up_to).await?;
         Ok(Some(up_to))
     }

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 
+use crate::domain::ids::DeviceId;
 use crate::ingest::{AuthenticationRefusal, Limit, LimitReached, ReportRefusal, TokenRefusal};
 use crate::storage::StoreError;
 
@@ -105,6 +106,8 @@ pub struct ApiError {
     logged: Option<Box<str>>,
     allow: Option<&'static str>,
     retry_after_seconds: Option<u32>,
+    /// The device that was refused, where the path does not name it.
+    device_id: Option<DeviceId>,
     /// What stands for `%s` in the fixed text.
     number: Option<u32>,
 }
@@ -122,6 +125,7 @@ impl ApiError {
             logged: None,
             allow: None,
             retry_after_seconds: (kind == ErrorKind::UNAVAILABLE).then_some(1),
+            device_id: None,
             number: None,
         }
     }
@@ -172,6 +176,9 @@ impl IntoResponse for ApiError {
         if self.kind == ErrorKind::TOO_SLOW {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        if let Some(device_id) = self.device_id {
+            response.extensions_mut().insert(device_id);
+        }
         response
             .extensions_mut()
             .insert(LoggedError(code, self.logged.unwrap_or(self.detail)));
@@ -218,7 +225,11 @@ impl From<AuthenticationRefusal> for ApiError {
             }
             AuthenticationRefusal::HourTooFar { .. } => Self::new(ErrorKind::UNAUTHENTICATED, detail),
             AuthenticationRefusal::Limited(reached) => reached.into(),
-            AuthenticationRefusal::Denied => ErrorKind::UNAUTHENTICATED.into(),
+            AuthenticationRefusal::Denied { device_id, reason } => Self {
+                logged: Some(reason.into()),
+                device_id: Some(device_id),
+                ..Self::from(ErrorKind::UNAUTHENTICATED)
+            },
             AuthenticationRefusal::Store(error) => error.into(),
         }
     }
@@ -227,7 +238,10 @@ impl From<AuthenticationRefusal> for ApiError {
 impl From<TokenRefusal> for ApiError {
     fn from(refusal: TokenRefusal) -> Self {
         match refusal {
-            TokenRefusal::Invalid => ErrorKind::INVALID_TOKEN.into(),
+            TokenRefusal::Invalid { reason } => Self {
+                logged: Some(reason.into()),
+                ..Self::from(ErrorKind::INVALID_TOKEN)
+            },
             TokenRefusal::Store(error) => error.into(),
         }
     }

@@ -15,8 +15,9 @@ use tower::Service;
 
 use super::error::LoggedError;
 use crate::auth::secret::random_bytes;
-use crate::domain::clock::Clock;
-use crate::domain::ids::RequestId;
+use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::ids::{DeviceId, RequestId};
+use crate::ingest::{TraceBook, TracedRequest};
 use crate::observability::Metrics;
 use crate::server::PeerAddress;
 
@@ -28,14 +29,22 @@ pub struct Logged<S> {
     routes: S,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
+    /// Where refusals of devices are noted too.
+    trace: Option<Arc<TraceBook>>,
 }
 
 impl<S> Logged<S> {
-    pub(super) const fn new(routes: S, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
+    pub(super) const fn new(
+        routes: S,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+        trace: Option<Arc<TraceBook>>,
+    ) -> Self {
         Self {
             routes,
             clock,
             metrics,
+            trace,
         }
     }
 }
@@ -56,12 +65,15 @@ where
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
         let mut request = request.map(axum::body::Body::new);
-        let request_id = RequestId::new(self.clock.now(), random_bytes().unwrap_or_default());
+        let at = self.clock.now();
+        let request_id = RequestId::new(at, random_bytes().unwrap_or_default());
         request.extensions_mut().insert(request_id.clone());
         LoggedFuture {
             line: Line {
                 started: Instant::now(),
                 metrics: self.metrics.clone(),
+                trace: self.trace.clone(),
+                at,
                 request_id,
                 method: request.method().clone(),
                 uri: request.uri().clone(),
@@ -99,6 +111,8 @@ impl<F: Future<Output = Result<Response, E>>, E> Future for LoggedFuture<F> {
 struct Line {
     started: Instant,
     metrics: Arc<Metrics>,
+    trace: Option<Arc<TraceBook>>,
+    at: Timestamp,
     request_id: RequestId,
     method: Method,
     uri: Uri,
@@ -122,6 +136,9 @@ impl Line {
             code.unwrap_or(""),
             took,
         );
+        if let (Some(trace), Some(error)) = (&self.trace, error) {
+            self.note(trace, response, status, error);
+        }
         if status >= 500 {
             tracing::error!(
                 request_id,
@@ -140,6 +157,28 @@ impl Line {
             );
         }
     }
+
+    fn note(&self, trace: &TraceBook, response: &Response, status: u16, error: &LoggedError) {
+        let named = response.extensions().get::<DeviceId>().map(DeviceId::as_str);
+        let Some(device_id) = named.or_else(|| device_of(self.uri.path())) else {
+            return;
+        };
+        let refused = TracedRequest {
+            device_id: device_id.to_owned(),
+            method: self.method.to_string(),
+            path: self.uri.path().to_owned(),
+            status,
+            code: error.0.to_owned(),
+            message: error.1.to_string(),
+        };
+        trace.note(refused, &self.request_id, self.at);
+    }
+}
+
+/// The device id in a path of its own.
+fn device_of(path: &str) -> Option<&str> {
+    let (device_id, _) = path.strip_prefix("/v5/devices/")?.split_once("/sys/")?;
+    Some(device_id)
 }
 
 /// The path as a metric names it: of a small set, whatever is asked for.

@@ -62,7 +62,12 @@ pub enum AuthenticationRefusal {
     Limited(#[from] LimitReached),
     /// Unknown, frozen, a child, or a wrong password: the answer does not tell which.
     #[error("device id or password is wrong, or the device may not authenticate")]
-    Denied,
+    Denied {
+        /// The id that was sent.
+        device_id: DeviceId,
+        /// Why, for the log and the device's trace alone.
+        reason: &'static str,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -73,7 +78,10 @@ pub enum AuthenticationRefusal {
 pub enum TokenRefusal {
     /// Whatever is wrong with it; the answer does not tell which.
     #[error("authenticate again for a new one")]
-    Invalid,
+    Invalid {
+        /// Which, for the log and the device's trace alone.
+        reason: String,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -164,11 +172,15 @@ impl Ingest {
         let judged = judge(device.as_deref(), &request);
         self.limits
             .authenticated(&request.device_id, from, judged.is_ok(), now);
-        if let Err(reason) = judged {
-            tracing::info!(device_id = %request.device_id, reason, "device-auth refused");
-            return Err(AuthenticationRefusal::Denied);
-        }
-        let device = device.ok_or(AuthenticationRefusal::Denied)?;
+        let device = match (judged, device) {
+            (Ok(()), Some(device)) => device,
+            (judged, _) => {
+                return Err(AuthenticationRefusal::Denied {
+                    device_id: request.device_id,
+                    reason: judged.err().unwrap_or_default(),
+                });
+            }
+        };
         let issued = self.activity.issue(&device.traffic, now);
         let claims = TokenClaims {
             device: device.key,
@@ -201,30 +213,31 @@ impl Ingest {
         let claims = self
             .tokens
             .read(token)
-            .map_err(|reason| refuse(device_id, &reason.to_string()))?;
+            .map_err(|reason| refuse(&reason.to_string()))?;
         let now = self.clock.now();
         if now >= claims.expires {
-            return Err(refuse(device_id, "expired"));
+            return Err(refuse("expired"));
         }
         let Some(device) = self.directory.device(device_id).await? else {
-            return Err(refuse(device_id, "no such device"));
+            return Err(refuse("no such device"));
         };
         if device.key != claims.device {
-            return Err(refuse(device_id, "another device's"));
+            return Err(refuse("another device's"));
         }
         if device.epoch != claims.epoch || device.frozen {
-            return Err(refuse(device_id, "revoked by reset or freeze"));
+            return Err(refuse("revoked by reset or freeze"));
         }
         if !self.activity.judge(&device.traffic, claims.issued, now) {
-            return Err(refuse(device_id, "superseded by a newer one"));
+            return Err(refuse("superseded by a newer one"));
         }
         Ok(device)
     }
 }
 
-fn refuse(device_id: &str, reason: &str) -> TokenRefusal {
-    tracing::debug!(device_id, reason, "access token refused");
-    TokenRefusal::Invalid
+fn refuse(reason: &str) -> TokenRefusal {
+    TokenRefusal::Invalid {
+        reason: reason.to_owned(),
+    }
 }
 
 /// Both secrets are always compared, those of an unknown device too, so that the time tells nothing.

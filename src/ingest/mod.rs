@@ -6,6 +6,7 @@ mod authentication;
 mod directory;
 mod limits;
 mod reporting;
+mod trace;
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ pub use authentication::{AuthenticationRefusal, AuthenticationRequest, IssuedTok
 pub use directory::{DeviceDirectory, KnownDevice, KnownProduct};
 pub use limits::{Limit, LimitReached, LimitSettings, PasswordSettings};
 pub use reporting::ReportRefusal;
+pub use trace::{TraceBook, TracedRequest};
 
 /// What the configuration says of taking reports in.
 #[derive(Clone, Debug)]
@@ -34,6 +36,8 @@ pub struct IngestSettings {
     pub event_time_max_ahead_ms: i64,
     /// How many devices and products to keep in memory.
     pub cached_devices: usize,
+    /// How many entries a device's trace keeps.
+    pub trace_entries: u32,
     /// How much callers may ask.
     pub limits: LimitSettings,
 }
@@ -42,6 +46,7 @@ pub struct IngestSettings {
 pub struct Ingest {
     directory: Arc<DeviceDirectory>,
     activity: Arc<ActivityBook>,
+    trace: Arc<TraceBook>,
     stores: Stores,
     tokens: TokenKey,
     clock: Arc<dyn Clock>,
@@ -66,9 +71,15 @@ impl Ingest {
             settings.default_mode,
             settings.cached_devices,
         );
+        let trace = TraceBook::new(
+            stores.followers.clone(),
+            directory.clone(),
+            settings.trace_entries,
+        );
         Self {
             directory,
             activity,
+            trace: Arc::new(trace),
             stores,
             tokens,
             clock,
@@ -83,9 +94,15 @@ impl Ingest {
         &self.activity
     }
 
-    /// Writes devices' activity down about once a second, and a last time when told to stop.
-    pub fn start_activity_writer(&self, lifecycle: &Lifecycle, stop: CancellationToken) {
-        let activity = self.activity.clone();
+    /// What devices were told when they were refused.
+    pub fn trace(&self) -> &Arc<TraceBook> {
+        &self.trace
+    }
+
+    /// Writes devices' activity and traces down about once a second, and a last time when told to stop.
+    pub fn start_writers(&self, lifecycle: &Lifecycle, stop: CancellationToken) {
+        let (activity, trace, also_stop) = (self.activity.clone(), self.trace.clone(), stop.clone());
         lifecycle.spawn("activity writer", async move { activity.run(stop).await });
+        lifecycle.spawn("trace writer", async move { trace.run(also_stop).await });
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Ingest, KnownDevice};
+use super::{Ingest, KnownDevice, TracedRequest};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::ids::{DeviceKey, RequestId};
@@ -171,12 +171,9 @@ impl Ingest {
         let left_out = (mode == ValidationMode::Filter).then_some(&faults);
         let ahead = self.settings.event_time_max_ahead_ms;
         let (payload, notes) = validation::stamped_body(services, left_out, now, ahead);
-        for note in notes {
-            tracing::debug!(device_id = %device.device_id, %request_id, note, "report taken with a remark");
-        }
-        if let Some(fault) = left_out.and_then(|faults| faults.first().first()) {
-            let count = faults.count();
-            tracing::debug!(device_id = %device.device_id, %request_id, count, first = %fault, "left out of a report");
+        let left_out = left_out.map_or(&[][..], Faults::first);
+        for remark in notes.into_iter().chain(left_out.iter().map(ToString::to_string)) {
+            self.remark(device, remark, request_id, now);
         }
         Ok(payload.map(|payload| {
             let kind = EventKind::PropertyReport;
@@ -187,6 +184,19 @@ impl Ingest {
             }
             event
         }))
+    }
+
+    /// Something to know about a report that was taken.
+    fn remark(&self, device: &KnownDevice, message: String, request_id: &RequestId, now: Timestamp) {
+        let taken = TracedRequest {
+            device_id: device.device_id.to_string(),
+            method: "POST".to_owned(),
+            path: "properties/report".to_owned(),
+            status: 200,
+            code: String::new(),
+            message,
+        };
+        self.trace.note(taken, request_id, now);
     }
 
     async fn store(

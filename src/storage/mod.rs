@@ -440,6 +440,38 @@ pub struct DeviceActivity {
     pub last_seen: Timestamp,
 }
 
+/// What a device's trace tells of requests of one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewTraceEntry {
+    /// The device.
+    pub device: DeviceKey,
+    /// When it last happened.
+    pub at: Timestamp,
+    /// The request's method.
+    pub method: String,
+    /// Its path.
+    pub path: String,
+    /// Its status.
+    pub status: u16,
+    /// Its error code, or empty.
+    pub code: String,
+    /// What was wrong.
+    pub message: String,
+    /// The last such request.
+    pub request_id: String,
+    /// How many there were.
+    pub count: i64,
+}
+
+/// A stored entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceEntry {
+    /// Rises with the time of the entry; the record id of paging.
+    pub id: i64,
+    /// What it tells.
+    pub told: NewTraceEntry,
+}
+
 /// What followers keep, away from the log's writer.
 #[async_trait]
 pub trait FollowerStore: Send + Sync {
@@ -455,6 +487,13 @@ pub trait FollowerStore: Send + Sync {
     async fn reset_index(&self) -> Result<()>;
     /// Writes activity rows, replacing older ones of the same devices.
     async fn save_activity(&self, rows: &[DeviceActivity]) -> Result<()>;
+    /// Adds to devices' traces; an entry that tells the same as an older one takes its place and adds their counts. The
+    /// newest `keep` of each device stay.
+    async fn save_trace(&self, entries: &[NewTraceEntry], keep: u32) -> Result<()>;
+    /// A page of a device's trace.
+    async fn trace(&self, device: DeviceKey, page: PageRequest) -> Result<Page<TraceEntry>>;
+    /// Forgets the traces and the activity of devices that are gone.
+    async fn forget_devices(&self, devices: &[DeviceKey]) -> Result<()>;
     /// A device's activity.
     async fn activity(&self, devices: &[DeviceKey]) -> Result<HashMap<DeviceKey, DeviceActivity>>;
 }

@@ -439,3 +439,56 @@ fn metrics_count_what_happened() {
         assert!(text.contains(name), "{name} is not in {text}");
     }
 }
+
+/// The trace of a device, once it has this many entries.
+fn trace_of(gate: &Gate, device: &str, entries: usize) -> Vec<serde_json::Value> {
+    for _ in 0..100 {
+        let page = gate.api("GET", &format!("/devices/{device}/trace"), "").json();
+        let found = page["entries"].as_array().unwrap().clone();
+        if found.len() >= entries {
+            return found;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("{device} has no {entries} entries");
+}
+
+#[test]
+fn a_devices_trace_says_why_it_was_refused_and_folds_what_is_equal() {
+    let gate = Gate::start();
+    gate.device("tr1", "secret-secret", None);
+    assert_eq!(gate.authenticate("tr1", "wrong-secret").status, 401);
+    let token = gate.token("tr1", "secret-secret");
+    let unfit = r#"{"services":[{"service_id":"Meter","properties":{"humidity":101}}]}"#;
+    for _ in 0..3 {
+        assert_eq!(gate.report("tr1", &token, unfit).status, 400);
+    }
+    gate.message("tr1", "bad-token", b"x")
+        .assert_refused(403, "IOTDA.000004", "");
+    let late =
+        r#"{"services":[{"service_id":"Meter","properties":{"humidity":1},"event_time":"yesterday"}]}"#;
+    assert_eq!(gate.report("tr1", &token, late).status, 200);
+    let entries = trace_of(&gate, "tr1", 4);
+    let find = |part: &str| {
+        entries
+            .iter()
+            .find(|entry| entry["error_msg"].as_str().unwrap().contains(part))
+            .unwrap_or_else(|| panic!("{part:?} is not in {entries:?}"))
+    };
+    assert_eq!(find("wrong password")["status"], 401);
+    assert_eq!(find("wrong password")["path"], "/v5/device-auth");
+    assert_eq!(find("humidity: 101 is over the maximum 100")["count"], 3);
+    assert_eq!(find("humidity")["error_code"], "IOTDA.000006");
+    assert_eq!(find("event_time")["status"], 200);
+    assert_eq!(entries.iter().filter(|entry| entry["status"] == 403).count(), 1);
+    let raw = gate.api("GET", "/devices/tr1/trace", "").text();
+    assert!(
+        !raw.contains("secret-secret") && !raw.contains("bad-token") && !raw.contains(&token),
+        "{raw}"
+    );
+
+    assert_eq!(gate.api("DELETE", "/devices/tr1", "").status, 204);
+    gate.device("tr1", "secret-secret", None);
+    let anew = gate.api("GET", "/devices/tr1/trace", "").json();
+    assert_eq!(anew["entries"].as_array().unwrap().len(), 0);
+}

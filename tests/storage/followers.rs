@@ -5,7 +5,7 @@ use std::time::Duration;
 use fieldgate::domain::event::EventKind;
 use fieldgate::domain::ids::{DeviceKey, Position};
 use fieldgate::history::{History, Indexer};
-use fieldgate::storage::{DeviceActivity, EventFilter, IndexEntry};
+use fieldgate::storage::{DeviceActivity, EventFilter, IndexEntry, NewTraceEntry, PageRequest};
 use tokio_util::sync::CancellationToken;
 
 use crate::bed::{Bed, NOW, PAGE};
@@ -138,4 +138,45 @@ pub async fn an_index_ahead_of_the_log_is_made_anew(bed: Bed) {
     assert_eq!(positions(&bed, &of(device.key.0), i64::MAX, 50).await, [2]);
     let shown = history.events(&of(device.key.0), PAGE).await.unwrap();
     assert_eq!(shown.len(), 1);
+}
+
+pub async fn a_trace_folds_keeps_its_newest_and_goes_with_its_device(bed: Bed) {
+    let entry = |message: &str, at: i64, count: i64| NewTraceEntry {
+        device: DeviceKey(1),
+        at: NOW.plus_millis(at),
+        method: "POST".to_owned(),
+        path: "/p".to_owned(),
+        status: 400,
+        code: "IOTDA.000006".to_owned(),
+        message: message.to_owned(),
+        request_id: format!("request-{at}"),
+        count,
+    };
+    let followers = &bed.stores.followers;
+    let first = [
+        entry("a", 1, 1),
+        entry("b", 2, 1),
+        entry("c", 3, 1),
+        entry("d", 4, 1),
+    ];
+    followers.save_trace(&first, 3).await.unwrap();
+    followers.save_trace(&[entry("b", 5, 2)], 3).await.unwrap();
+    let shown = followers.trace(DeviceKey(1), PAGE).await.unwrap();
+    assert_eq!(shown.total, 3);
+    let told: Vec<_> = shown
+        .items
+        .iter()
+        .map(|entry| (entry.told.message.as_str(), entry.told.count))
+        .collect();
+    assert_eq!(told, [("b", 3), ("d", 1), ("c", 1)]);
+    assert_eq!(shown.items[0].told.request_id, "request-5");
+    let second = PageRequest {
+        before: shown.items[0].id,
+        limit: 1,
+        offset: 1,
+    };
+    let page = followers.trace(DeviceKey(1), second).await.unwrap();
+    assert_eq!(page.items[0].told.message, "c");
+    followers.forget_devices(&[DeviceKey(1)]).await.unwrap();
+    assert_eq!(followers.trace(DeviceKey(1), PAGE).await.unwrap().total, 0);
 }

@@ -261,6 +261,7 @@ pub async fn a_device_made_anew_does_not_honour_the_old_token(bed: Bed) {
         default_mode: ValidationMode::Reject,
         event_time_max_ahead_ms: 600_000,
         cached_devices: 100,
+        trace_entries: 10,
         limits: LimitSettings {
             device_requests_per_second: 0,
             instance_requests_per_second: 0,
@@ -303,12 +304,12 @@ pub async fn a_device_made_anew_does_not_honour_the_old_token(bed: Bed) {
         .unwrap();
     assert!(matches!(
         ingest.check_token("d", &token).await,
-        Err(TokenRefusal::Invalid)
+        Err(TokenRefusal::Invalid { .. })
     ));
     let second = bed.device("d", product.key, None).await;
     assert!(matches!(
         ingest.check_token("d", &token).await,
-        Err(TokenRefusal::Invalid)
+        Err(TokenRefusal::Invalid { .. })
     ));
     let token = ingest
         .authenticate(body("a-secret-of-it").as_bytes(), HERE)

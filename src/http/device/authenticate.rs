@@ -37,7 +37,7 @@ pub async fn handle(
             expires_in: token.expires_in,
         })),
         Err(refusal) => {
-            if matches!(refusal, AuthenticationRefusal::Denied) {
+            if matches!(refusal, AuthenticationRefusal::Denied { .. }) {
                 tokio::time::sleep_until(started + REFUSAL_DELAY).await;
             }
             Err(refusal.into())

@@ -39,6 +39,7 @@ impl FromRef<DeviceState> for BodyBudget {
 
 /// The router of the device listener.
 pub fn router(state: DeviceState, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Routes {
+    let trace = state.ingest.trace().clone();
     let routes = Router::new()
         .route("/v5/device-auth", post(authenticate::handle))
         .route(
@@ -56,7 +57,7 @@ pub fn router(state: DeviceState, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) 
         .method_not_allowed_fallback(async || ApiError::method_not_allowed("POST"))
         .fallback(no_path)
         .with_state(state);
-    Logged::new(Strict(routes), clock, metrics)
+    Logged::new(Strict(routes), clock, metrics, Some(trace))
 }
 
 async fn no_path(uri: Uri) -> ApiError {

@@ -5,6 +5,7 @@ mod devices;
 mod events;
 mod metrics;
 mod products;
+mod trace;
 
 use std::sync::Arc;
 
@@ -78,7 +79,8 @@ pub fn router(state: ManagementState, readiness: Arc<Readiness>) -> Routes {
         .route("/devices/{device_id}/action", post(devices::reset_secret::handle))
         .route("/devices/{device_id}/freeze", post(devices::freeze::freeze))
         .route("/devices/{device_id}/unfreeze", post(devices::freeze::unfreeze))
-        .route("/devices/{device_id}/events", get(events::handle));
+        .route("/devices/{device_id}/events", get(events::handle))
+        .route("/devices/{device_id}/trace", get(trace::handle));
     let routes = Router::new()
         .nest("/v5/iot/{project_id}", project)
         .merge(health::routes(readiness))
@@ -87,7 +89,7 @@ pub fn router(state: ManagementState, readiness: Arc<Readiness>) -> Routes {
         .method_not_allowed_fallback(async || ApiError::from(ErrorKind::NO_METHOD))
         .fallback(no_path)
         .with_state(state);
-    Logged::new(Strict(routes), clock, metrics)
+    Logged::new(Strict(routes), clock, metrics, None)
 }
 
 async fn no_path(uri: Uri) -> ApiError {

@@ -4,13 +4,16 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use sqlx::sqlite::SqliteConnection;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Connection, QueryBuilder, Row, Sqlite as Database};
 
 use super::{Sqlite, unavailable};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{DeviceKey, Position};
-use crate::storage::{DeviceActivity, EventFilter, FollowerStore, IndexEntry, StoreError};
+use crate::storage::{
+    DeviceActivity, EventFilter, FollowerStore, IndexEntry, NewTraceEntry, Page, PageRequest, StoreError,
+    TraceEntry,
+};
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;
 
@@ -35,6 +38,7 @@ pub(super) async fn adopt(connection: &mut SqliteConnection, project_id: &str) -
         "DELETE FROM history",
         "DELETE FROM cursors",
         "DELETE FROM device_activity",
+        "DELETE FROM trace",
         "DELETE FROM origin",
     ] {
         sqlx::query(statement).execute(&mut *transaction).await?;
@@ -155,6 +159,78 @@ impl FollowerStore for Sqlite {
         transaction.commit().await.map_err(unavailable)
     }
 
+    async fn save_trace(&self, entries: &[NewTraceEntry], keep: u32) -> Result<()> {
+        let mut transaction = self.followers.begin().await.map_err(unavailable)?;
+        for entry in entries {
+            sqlx::query(
+                "INSERT OR REPLACE INTO trace (device_key, at_ms, method, path, status, code, message, request_id, count)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 + coalesce((SELECT count FROM trace WHERE device_key = ?1
+                 AND method = ?3 AND path = ?4 AND status = ?5 AND code = ?6 AND message = ?7), 0))",
+            )
+            .bind(entry.device.0)
+            .bind(entry.at.0)
+            .bind(&entry.method)
+            .bind(&entry.path)
+            .bind(i64::from(entry.status))
+            .bind(&entry.code)
+            .bind(&entry.message)
+            .bind(&entry.request_id)
+            .bind(entry.count)
+            .execute(&mut *transaction)
+            .await
+            .map_err(unavailable)?;
+        }
+        let mut devices: Vec<_> = entries.iter().map(|entry| entry.device.0).collect();
+        devices.sort_unstable();
+        devices.dedup();
+        for device in devices {
+            sqlx::query(
+                "DELETE FROM trace WHERE device_key = ?1 AND id <=
+                 (SELECT id FROM trace WHERE device_key = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+            )
+            .bind(device)
+            .bind(keep)
+            .execute(&mut *transaction)
+            .await
+            .map_err(unavailable)?;
+        }
+        transaction.commit().await.map_err(unavailable)
+    }
+
+    async fn trace(&self, device: DeviceKey, page: PageRequest) -> Result<Page<TraceEntry>> {
+        let rows = sqlx::query(
+            "SELECT id, at_ms, method, path, status, code, message, request_id, count FROM trace
+             WHERE device_key = ? AND id < ? ORDER BY id DESC LIMIT ? OFFSET ?",
+        )
+        .bind(device.0)
+        .bind(page.before)
+        .bind(page.limit)
+        .bind(page.offset)
+        .fetch_all(&self.followers)
+        .await
+        .map_err(unavailable)?;
+        let total = sqlx::query("SELECT count(*) FROM trace WHERE device_key = ?").bind(device.0);
+        let total = total.fetch_one(&self.followers).await;
+        let total = total.and_then(|row| row.try_get(0)).map_err(unavailable)?;
+        let items = rows
+            .iter()
+            .map(|row| trace_entry(device, row).map_err(unavailable))
+            .collect::<Result<_>>()?;
+        Ok(Page { items, total })
+    }
+
+    async fn forget_devices(&self, devices: &[DeviceKey]) -> Result<()> {
+        let keys: Vec<_> = devices.iter().map(|device| device.0.to_string()).collect();
+        for table in ["trace", "device_activity"] {
+            let sql = format!("DELETE FROM {table} WHERE device_key IN ({})", keys.join(","));
+            sqlx::query(AssertSqlSafe(sql))
+                .execute(&self.followers)
+                .await
+                .map_err(unavailable)?;
+        }
+        Ok(())
+    }
+
     async fn activity(&self, devices: &[DeviceKey]) -> Result<HashMap<DeviceKey, DeviceActivity>> {
         if devices.is_empty() {
             return Ok(HashMap::new());
@@ -187,4 +263,21 @@ impl FollowerStore for Sqlite {
         }
         Ok(found)
     }
+}
+
+fn trace_entry(device: DeviceKey, row: &SqliteRow) -> Result<TraceEntry, sqlx::Error> {
+    Ok(TraceEntry {
+        id: row.try_get(0)?,
+        told: NewTraceEntry {
+            device,
+            at: Timestamp(row.try_get(1)?),
+            method: row.try_get(2)?,
+            path: row.try_get(3)?,
+            status: row.try_get(4)?,
+            code: row.try_get(5)?,
+            message: row.try_get(6)?,
+            request_id: row.try_get(7)?,
+            count: row.try_get(8)?,
+        },
+    })
 }

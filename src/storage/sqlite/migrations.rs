@@ -18,11 +18,18 @@ pub(super) const MAIN: Steps = &[(
 )];
 
 /// Of what followers keep.
-pub(super) const FOLLOWERS: Steps = &[(
-    1,
-    "create_history_and_activity",
-    include_str!("../../../migrations/sqlite/followers/0001_create_history_and_activity.sql"),
-)];
+pub(super) const FOLLOWERS: Steps = &[
+    (
+        1,
+        "create_history_and_activity",
+        include_str!("../../../migrations/sqlite/followers/0001_create_history_and_activity.sql"),
+    ),
+    (
+        2,
+        "create_trace",
+        include_str!("../../../migrations/sqlite/followers/0002_create_trace.sql"),
+    ),
+];
 
 pub(super) async fn run(
     connection: &mut SqliteConnection,
