@@ -12,6 +12,20 @@ need_commands() {
     for pair in "$@"; do
         command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
     done
+    install_packages "${missing[@]}"
+}
+
+# need_python_module MODULE:PACKAGE… does the same for modules of Debian's own Python.
+need_python_module() {
+    local missing=() pair
+    for pair in "$@"; do
+        /usr/bin/python3 -c "import ${pair%%:*}" 2>/dev/null || missing+=("${pair##*:}")
+    done
+    install_packages "${missing[@]}"
+}
+
+install_packages() {
+    local missing=("$@") answer
     [ ${#missing[@]} = 0 ] && return
     if [ -t 0 ]; then
         read -r -p "install ${missing[*]} with apt-get? [y/N] " answer

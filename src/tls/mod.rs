@@ -75,7 +75,8 @@ pub fn server_config(
         .with_protocol_versions(&versions)?
         .with_no_client_auth()
         .with_cert_resolver(certificates.clone());
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // `curl --http1.0` names http/1.0 alone; without a common name the handshake would have to fail.
+    config.alpn_protocols = vec![b"http/1.1".to_vec(), b"http/1.0".to_vec()];
     config.ticketer = Ticketer::new()?;
     config.session_storage = ServerSessionMemoryCache::new(SESSIONS);
     config.max_fragment_size = max_fragment_size;

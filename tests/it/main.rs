@@ -9,6 +9,7 @@
 
 mod crash;
 mod device_paths;
+mod foreign;
 mod harness;
 mod lifecycle;
 mod limits;
