@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::config::{self, Config, ConfigError};
 
@@ -98,6 +99,27 @@ impl PlaceArgs {
             Some(folder) => quickstart::config(folder),
             None => config::load(self.config.as_deref(), config::environment()),
         }
+    }
+}
+
+/// Lets the process open as many files as it may, since each connection is one; the usual limit of 1024 is for programs
+/// that use `select`.
+fn raise_file_limit(config: &Config) {
+    /// The database, the logs, the runtime.
+    const OWN_FILES: u64 = 100;
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+    }
+    let wanted = config.server.max_connections as u64 + OWN_FILES;
+    let allowed = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    if allowed < wanted {
+        tracing::warn!(
+            allowed,
+            wanted,
+            "fewer files may be open than server.max_connections needs: raise the limit (LimitNOFILE), or lower the key"
+        );
     }
 }
 

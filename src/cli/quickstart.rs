@@ -8,7 +8,7 @@ use clap::Args;
 use http::{Method, StatusCode};
 use toml::{Table, Value};
 
-use super::{Outcome, keys, print, print_listening, runtime, shown};
+use super::{Outcome, keys, print, print_listening, raise_file_limit, runtime, shown};
 use crate::app::App;
 use crate::auth::access_key::{Role, split_token};
 use crate::config::{self, Config, ConfigError};
@@ -89,6 +89,7 @@ pub(super) fn run(args: &QuickstartArgs) -> Outcome {
     let folder = &args.data_dir;
     let config = config(folder)?;
     let _logs = observability::init_logs(config.log.format, &config.log.level)?;
+    raise_file_limit(&config);
     let names = development::leaf_names(&config.device.public_host);
     let certificates = development::ensure(&folder.join("certs"), &names, SystemClock.now())?;
     runtime(&config)?.block_on(async {

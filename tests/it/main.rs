@@ -8,6 +8,7 @@
 )]
 
 mod crash;
+mod crowds;
 mod device_paths;
 mod foreign;
 mod harness;

@@ -198,6 +198,16 @@ impl Gate {
         Wire::connect(self.management, self.client()).unwrap()
     }
 
+    /// The most memory that it ever held.
+    pub fn peak_memory_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+
     /// `SIGKILL`: nothing is flushed.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
