@@ -10,6 +10,7 @@
 mod crash;
 mod crowds;
 mod device_paths;
+mod faults;
 mod foreign;
 mod harness;
 mod lifecycle;

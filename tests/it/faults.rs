@@ -1,0 +1,169 @@
+//! A disk that is full, and one whose flushes fail.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use crate::harness::Gate;
+
+const SECRET: &str = "s3cret-of-the-device";
+
+/// A small file system of its own; unmounted when dropped. Mounting takes root, or sudo without a password.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn new(folder: &Path) -> Self {
+        std::fs::create_dir_all(folder).unwrap();
+        as_root(&[
+            "mount",
+            "-t",
+            "tmpfs",
+            "-o",
+            "size=3m",
+            "tmpfs",
+            folder.to_str().unwrap(),
+        ]);
+        Self(folder.to_owned())
+    }
+
+    fn grow(&self) {
+        as_root(&["mount", "-o", "remount,size=64m", self.0.to_str().unwrap()]);
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        as_root(&["umount", "--lazy", self.0.to_str().unwrap()]);
+    }
+}
+
+fn as_root(arguments: &[&str]) {
+    let output = if rustix::process::geteuid().is_root() {
+        Command::new(arguments[0]).args(&arguments[1..]).output()
+    } else {
+        Command::new("sudo").arg("-n").args(arguments).output()
+    };
+    let output = output.unwrap();
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+}
+
+#[test]
+fn a_full_disk_gives_503_keeps_what_was_answered_and_heals() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let disk = SmallDisk::new(&data);
+    let gate = Gate::builder().unlimited().on(&data).start();
+    gate.device("full", SECRET, None);
+    let token = gate.token("full", SECRET);
+    let mut acknowledged = 0;
+    let refused = loop {
+        let reply = gate.message("full", &token, &vec![b'x'; 60_000]);
+        if reply.status != 200 {
+            break reply;
+        }
+        acknowledged += 1;
+        assert!(acknowledged < 200, "the disk never fills");
+    };
+    refused.assert_refused(503, "IOTDA.000001", "Nothing can be stored right now");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert!(
+        !refused.text().contains("disk"),
+        "what is wrong inside is for the log: {}",
+        refused.text()
+    );
+    assert!(acknowledged > 5, "{acknowledged}");
+    disk.grow();
+    let healed = (0..50).any(|_| {
+        std::thread::sleep(Duration::from_millis(100));
+        gate.message("full", &token, b"room again").status == 200
+    });
+    assert!(healed, "{}", gate.log());
+    println!("full disk: {acknowledged} acknowledged before it");
+    assert_eq!(gate.stored("full"), (acknowledged + 1).min(50));
+    let mut gate = gate.restart();
+    assert_eq!(gate.stored("full"), (acknowledged + 1).min(50));
+    gate.stop();
+}
+
+/// strace at a running instance, letting every flush of a file fail.
+struct FailingFlushes {
+    strace: Child,
+    trace: PathBuf,
+}
+
+impl FailingFlushes {
+    fn of(gate: &Gate, folder: &Path) -> Self {
+        let (trace, told) = (folder.join("trace.txt"), folder.join("strace.txt"));
+        let started = Command::new("strace")
+            .args(["-f", "-e", "trace=fsync,fdatasync"])
+            .args(["-e", "inject=fsync,fdatasync:error=EIO", "-o"])
+            .arg(&trace)
+            .args(["-p", &gate.process_id().to_string()])
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(&told).unwrap())
+            .spawn();
+        let fault = Self {
+            strace: started.unwrap(),
+            trace,
+        };
+        for _ in 0..100 {
+            if std::fs::read_to_string(&told).unwrap().contains("attached") {
+                return fault;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("{}", std::fs::read_to_string(&told).unwrap());
+    }
+
+    /// How many failed.
+    fn hits(&self) -> usize {
+        std::fs::read_to_string(&self.trace)
+            .unwrap()
+            .matches("(INJECTED)")
+            .count()
+    }
+}
+
+impl Drop for FailingFlushes {
+    fn drop(&mut self) {
+        let _ = self.strace.kill();
+        let _ = self.strace.wait();
+    }
+}
+
+#[test]
+fn a_flush_that_fails_is_never_acknowledged() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let mut gate = Gate::builder().unlimited().on(&data).start();
+    gate.device("sync", SECRET, None);
+    let token = gate.token("sync", SECRET);
+    for number in 0..5 {
+        let body = format!("\"good {number}\"");
+        assert_eq!(gate.message("sync", &token, body.as_bytes()).status, 200);
+    }
+    let fault = FailingFlushes::of(&gate, folder.path());
+    let statuses: Vec<u16> = (0..10)
+        .map(|_| gate.message("sync", &token, b"\"bad\"").status)
+        .collect();
+    let hits = fault.hits();
+    println!("{hits} flushes failed, the answers were {statuses:?}");
+    assert!(hits > 0, "the fault was never hit");
+    assert!(statuses.iter().all(|status| *status == 503), "{statuses:?}");
+    drop(fault);
+    // The disk is well again: so is the program, without a restart.
+    let healed = (0..50).any(|_| {
+        std::thread::sleep(Duration::from_millis(100));
+        gate.message("sync", &token, b"\"healed\"").status == 200
+    });
+    assert!(healed, "{}", gate.log());
+    gate.kill();
+    let again = Gate::builder().on(&data).start();
+    let stored = again
+        .api("GET", "/devices/sync/events?kind=message&limit=50", "")
+        .text();
+    for number in 0..5 {
+        assert!(stored.contains(&format!("good {number}")), "{stored}");
+    }
+    assert!(stored.contains("healed"), "{stored}");
+}
