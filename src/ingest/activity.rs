@@ -2,19 +2,16 @@
 //! and written about once a second, so that renewing a token waits for no disk (device-api.md, token rules).
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, Weak};
 
 use tokio_util::sync::CancellationToken;
 
 use super::limits::Pace;
+use super::{lock, write_now_and_then};
 use crate::auth::access_token::TokenInstants;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::DeviceKey;
 use crate::storage::{DeviceActivity, FollowerStore, Result};
-
-/// How often gathered activity is written.
-const WRITE_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A report alone is written down only when the stored instant is older than this: the status it feeds counts in
 /// hours, and one row per device per second would cost more than the report itself.
@@ -183,19 +180,7 @@ impl ActivityBook {
 
     /// Writes what waits, again and again, and once more after `stop`.
     pub(super) async fn run(&self, stop: CancellationToken) {
-        loop {
-            let stopping = tokio::select! {
-                biased;
-                () = stop.cancelled() => true,
-                () = tokio::time::sleep(WRITE_INTERVAL) => false,
-            };
-            if let Err(error) = self.write().await {
-                tracing::warn!(%error, "device activity was not written, it stays in memory");
-            }
-            if stopping {
-                return;
-            }
-        }
+        write_now_and_then("device activity", stop, || self.write()).await;
     }
 
     async fn write(&self) -> Result<()> {
@@ -230,8 +215,4 @@ impl ActivityBook {
             }
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

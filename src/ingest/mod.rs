@@ -8,7 +8,9 @@ mod limits;
 mod reporting;
 mod trace;
 
-use std::sync::Arc;
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +19,7 @@ use crate::domain::clock::Clock;
 use crate::domain::model::ValidationMode;
 use crate::lifecycle::Lifecycle;
 use crate::observability::Metrics;
-use crate::storage::Stores;
+use crate::storage::{Result, Stores};
 use limits::Limits;
 
 pub use activity::ActivityBook;
@@ -105,4 +107,32 @@ impl Ingest {
         lifecycle.spawn("activity writer", async move { activity.run(stop).await });
         lifecycle.spawn("trace writer", async move { trace.run(also_stop).await });
     }
+}
+
+/// How often what was gathered in memory is written.
+const WRITE_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Calls `write` again and again, and once more after `stop`; a failure is a warning, the next call tries again.
+async fn write_now_and_then<W>(what: &'static str, stop: CancellationToken, write: impl Fn() -> W)
+where
+    W: Future<Output = Result<()>>,
+{
+    loop {
+        let stopping = tokio::select! {
+            biased;
+            () = stop.cancelled() => true,
+            () = tokio::time::sleep(WRITE_INTERVAL) => false,
+        };
+        if let Err(error) = write().await {
+            tracing::warn!(what, %error, "not written");
+        }
+        if stopping {
+            return;
+        }
+    }
+}
+
+/// What a lock guards here stays whole, whoever panicked beside it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,18 +2,15 @@
 //! equal ones folded, written about once a second; bounded, so that it cannot be used to load the store.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
 use tokio_util::sync::CancellationToken;
 
 use super::directory::DeviceDirectory;
+use super::{lock, write_now_and_then};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::RequestId;
 use crate::storage::{FollowerStore, NewTraceEntry, Result};
-
-/// How often gathered entries are written.
-const WRITE_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How many different entries may wait; more are not kept, their log lines are.
 const MOST_WAITING: usize = 10_000;
@@ -87,19 +84,7 @@ impl TraceBook {
 
     /// Writes what waits, again and again, and once more after `stop`.
     pub(super) async fn run(&self, stop: CancellationToken) {
-        loop {
-            let stopping = tokio::select! {
-                biased;
-                () = stop.cancelled() => true,
-                () = tokio::time::sleep(WRITE_INTERVAL) => false,
-            };
-            if let Err(error) = self.write().await {
-                tracing::warn!(%error, "device traces were not written");
-            }
-            if stopping {
-                return;
-            }
-        }
+        write_now_and_then("device traces", stop, || self.write()).await;
     }
 
     async fn write(&self) -> Result<()> {
@@ -127,8 +112,4 @@ impl TraceBook {
         entries.sort_by_key(|entry| entry.at);
         self.store.save_trace(&entries, self.entries_per_device).await
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -95,22 +95,18 @@ where
         }
         // Taken as it comes: an announced length is only a promise, and must not keep others out.
         let mut reserved = Reserved { budget, bytes: 0 };
-        let mut body = request.into_body();
-        let mut bytes = BytesMut::with_capacity(announced.min(FIRST_BUFFER));
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| unreadable(&error))?;
-            if let Ok(data) = frame.into_data() {
-                if bytes.len() + data.len() > MAX_BODY_BYTES {
-                    return Err(ErrorKind::BODY_TOO_LARGE.into());
-                }
-                if !reserved.grow(data.len()) {
-                    return Err(no_room(&reserved.budget));
-                }
-                bytes.extend_from_slice(&data);
+        let bytes = read(request, announced, |so_far, more| {
+            if so_far + more > MAX_BODY_BYTES {
+                return Err(ErrorKind::BODY_TOO_LARGE.into());
             }
-        }
+            if !reserved.grow(more) {
+                return Err(no_room(&reserved.budget));
+            }
+            Ok(())
+        })
+        .await?;
         Ok(Self {
-            bytes: bytes.freeze(),
+            bytes,
             _reserved: reserved,
         })
     }
@@ -150,18 +146,32 @@ impl<S: Send + Sync> FromRequest<S> for SmallBody {
         if announced.is_some_and(|length| length > SMALL_BODY_BYTES) {
             return Err(too_large());
         }
-        let mut body = request.into_body();
-        let mut bytes = BytesMut::with_capacity(announced.unwrap_or(0));
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| unreadable(&error))?;
-            let Ok(data) = frame.into_data() else { continue };
-            if bytes.len() + data.len() > SMALL_BODY_BYTES {
+        let bytes = read(request, announced.unwrap_or(0), |so_far, more| {
+            if so_far + more > SMALL_BODY_BYTES {
                 return Err(too_large());
             }
+            Ok(())
+        });
+        Ok(Self(bytes.await?))
+    }
+}
+
+/// Reads a body; `admit` hears of each part, after what came so far, before it is kept.
+async fn read(
+    request: Request,
+    announced: usize,
+    mut admit: impl FnMut(usize, usize) -> Result<(), ApiError>,
+) -> Result<Bytes, ApiError> {
+    let mut body = request.into_body();
+    let mut bytes = BytesMut::with_capacity(announced.min(FIRST_BUFFER));
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| unreadable(&error))?;
+        if let Ok(data) = frame.into_data() {
+            admit(bytes.len(), data.len())?;
             bytes.extend_from_slice(&data);
         }
-        Ok(Self(bytes.freeze()))
     }
+    Ok(bytes.freeze())
 }
 
 fn refuse_codings(request: &Request) -> Result<(), ApiError> {

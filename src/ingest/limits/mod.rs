@@ -4,6 +4,7 @@
 mod passwords;
 mod rate;
 
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -126,12 +127,7 @@ impl Limits {
         }
         let Some(rate) = self.auth else { return Ok(()) };
         // By the address too: else a stranger could use up a device's rate.
-        let pair = self.passwords.pair(device_id, from);
-        let pace = self.auth_paces.get(&pair).unwrap_or_else(|| {
-            let pace = Arc::new(Pace::default());
-            self.auth_paces.insert(pair, pace.clone());
-            pace
-        });
+        let pace = shared(&self.auth_paces, self.passwords.pair(device_id, from));
         pace.take(rate, now)
             .map_err(|wait| Limit::DeviceAuth.reached(wait))
     }
@@ -140,4 +136,13 @@ impl Limits {
     pub fn authenticated(&self, device_id: &DeviceId, from: IpAddr, succeeded: bool, now: Timestamp) {
         self.passwords.record(device_id, from, succeeded, now);
     }
+}
+
+/// The caller's entry of a table, made when it is missing.
+fn shared<K: Clone + Eq + Hash, V: Default>(table: &Cache<K, Arc<V>>, key: K) -> Arc<V> {
+    table.get(&key).unwrap_or_else(|| {
+        let fresh = Arc::new(V::default());
+        table.insert(key, fresh.clone());
+        fresh
+    })
 }

@@ -4,10 +4,12 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use quick_cache::sync::Cache;
 
+use super::super::lock;
+use super::shared;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::DeviceId;
 
@@ -130,21 +132,6 @@ fn network(address: IpAddr) -> IpAddr {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
         v4 @ IpAddr::V4(_) => v4,
     }
-}
-
-fn shared<K: Clone + Eq + std::hash::Hash, V: Default>(
-    cache: &Cache<K, Arc<Mutex<V>>>,
-    key: K,
-) -> Arc<Mutex<V>> {
-    cache.get(&key).unwrap_or_else(|| {
-        let fresh = Arc::new(Mutex::new(V::default()));
-        cache.insert(key, fresh.clone());
-        fresh
-    })
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Connection, QueryBuilder, Row, Sqlite as Database};
 
-use super::{Sqlite, unavailable};
+use super::{Sqlite, rows, unavailable};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{DeviceKey, Position};
 use crate::storage::{
@@ -88,17 +88,12 @@ impl FollowerStore for Sqlite {
         let Some(device) = filter.device else {
             return Ok(Vec::new());
         };
-        let kinds: Vec<_> = filter.kinds.iter().map(|kind| kind.code().to_string()).collect();
-        let kinds = if kinds.is_empty() {
-            String::new()
-        } else {
-            format!("AND kind IN ({})", kinds.join(","))
-        };
+        let kinds = rows::kinds_condition(filter);
         let sql = format!(
             "SELECT position FROM history WHERE device_key = ? AND position < ? AND received_ms BETWEEN ? AND ? {kinds}
              ORDER BY position DESC LIMIT ?"
         );
-        let rows = sqlx::query(AssertSqlSafe(sql))
+        let found = sqlx::query(AssertSqlSafe(sql))
             .bind(device.0)
             .bind(before.0)
             .bind(filter.from.map_or(i64::MIN, |from| from.0))
@@ -107,7 +102,8 @@ impl FollowerStore for Sqlite {
             .fetch_all(&self.followers)
             .await
             .map_err(unavailable)?;
-        rows.iter()
+        found
+            .iter()
             .map(|row| row.try_get(0).map(Position).map_err(unavailable))
             .collect()
     }

@@ -80,12 +80,7 @@ impl EventLog for Sqlite {
         let device = filter
             .device
             .map_or(String::new(), |device| format!("AND device_key = {}", device.0));
-        let kinds: Vec<_> = filter.kinds.iter().map(|kind| kind.code().to_string()).collect();
-        let kinds = if kinds.is_empty() {
-            String::new()
-        } else {
-            format!("AND kind IN ({})", kinds.join(","))
-        };
+        let kinds = rows::kinds_condition(filter);
         let sql = format!(
             "SELECT position FROM events WHERE position > ? AND position < ? AND received_ms BETWEEN ? AND ? {device} {kinds}
              ORDER BY position DESC LIMIT ?"

@@ -10,7 +10,7 @@ use crate::domain::event::{EventKind, NewEvent, StoredEvent};
 use crate::domain::ids::{
     AppId, DeviceId, DeviceKey, NodeId, Position, ProductId, ProductKey, RequestId, VersionKey,
 };
-use crate::storage::{App, Device, IndexEntry, Product, ProductAttributes, Result, StoreError};
+use crate::storage::{App, Device, EventFilter, IndexEntry, Product, ProductAttributes, Result, StoreError};
 
 /// The columns of an event, in the order that [`event`] reads.
 pub(super) const EVENT: &str =
@@ -38,6 +38,15 @@ pub(super) fn event(row: &SqliteRow) -> Result<StoredEvent> {
             faults: row.try_get(8).map_err(unavailable)?,
         },
     })
+}
+
+/// The end of a `WHERE` that leaves the filter's kinds alone; empty for all.
+pub(super) fn kinds_condition(filter: &EventFilter) -> String {
+    if filter.kinds.is_empty() {
+        return String::new();
+    }
+    let codes: Vec<_> = filter.kinds.iter().map(|kind| kind.code().to_string()).collect();
+    format!("AND kind IN ({})", codes.join(","))
 }
 
 /// From `position, device_key, kind, received_ms`.
