@@ -34,7 +34,7 @@ pub struct PurgeRequest {
 pub struct EventFilter {
     /// The device; none for all.
     pub device: Option<DeviceKey>,
-    /// Of these kinds; empty for all.
+    /// Of these kinds; empty for all but the internal ones.
     pub kinds: Vec<EventKind>,
     /// Received at or after.
     pub from: Option<Timestamp>,
@@ -62,8 +62,16 @@ pub trait EventLog: Send + Sync {
     async fn append(&self, events: Vec<NewEvent>) -> Result<Position>;
     /// Up to `limit` events after `after`, oldest first.
     async fn read(&self, after: Position, limit: u32) -> Result<Vec<StoredEvent>>;
+    /// Up to `limit` events of these kinds with `after < position <= up_to`, oldest first. Other payloads are not read.
+    async fn read_kinds(
+        &self,
+        kinds: &[EventKind],
+        after: Position,
+        up_to: Position,
+        limit: u32,
+    ) -> Result<Vec<StoredEvent>>;
     /// Up to `limit` events after `after`, oldest first, as the history index needs them: no payload is read. Product
-    /// events, which tell of no device, have none.
+    /// events, which tell of no device, have none, and neither have internal ones.
     async fn index_entries(&self, after: Position, limit: u32)
     -> Result<Vec<(Position, Option<IndexEntry>)>>;
     /// The events at these positions, newest first; those that are gone are left out.

@@ -64,14 +64,15 @@ pub trait FollowerStore: Send + Sync {
     async fn forget_below(&self, first: Position, step_rows: u32) -> Result<u64>;
     /// Forgets the history index and its cursor; it is made again from the log.
     async fn reset_index(&self) -> Result<()>;
-    /// Writes activity rows, replacing older ones of the same devices.
+    /// Writes activity rows, replacing older ones of the same devices. A device heard for the first time, or again after it
+    /// went offline, is online from then on, to be announced (see [`StatusStore`](super::StatusStore)).
     async fn save_activity(&self, rows: &[DeviceActivity]) -> Result<()>;
     /// Adds to devices' traces; an entry that tells the same as an older one takes its place and adds their counts. The
     /// newest `keep` of each device stay.
     async fn save_trace(&self, entries: &[NewTraceEntry], keep: u32) -> Result<()>;
     /// A page of a device's trace.
     async fn trace(&self, device: DeviceKey, page: PageRequest) -> Result<Page<TraceEntry>>;
-    /// Forgets the traces and the activity of devices that are gone.
+    /// Forgets the traces, the activity and the status of devices that are gone.
     async fn forget_devices(&self, devices: &[DeviceKey]) -> Result<()>;
     /// A device's activity.
     async fn activity(&self, devices: &[DeviceKey]) -> Result<HashMap<DeviceKey, DeviceActivity>>;

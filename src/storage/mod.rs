@@ -4,19 +4,23 @@
 //! Writes of the registry and of the log go through one group-commit writer, so that a change and its event are
 //! one transaction and positions rise in commit order.
 
+mod audit;
 mod event_log;
 mod follower_store;
 mod registry;
 mod settings;
+mod shadow_store;
 pub mod sqlite;
 pub mod writer;
 
 use std::sync::Arc;
 
+pub use audit::*;
 pub use event_log::*;
 pub use follower_store::*;
 pub use registry::*;
 pub use settings::*;
+pub use shadow_store::*;
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +68,12 @@ pub struct Stores {
     pub log: Arc<dyn EventLog>,
     /// What followers keep.
     pub followers: Arc<dyn FollowerStore>,
+    /// Devices' shadows.
+    pub shadows: Arc<dyn ShadowStore>,
+    /// Devices' status.
+    pub statuses: Arc<dyn StatusStore>,
     /// Settings and keys.
     pub settings: Arc<dyn Settings>,
+    /// Who changed what.
+    pub audit: Arc<dyn AuditLog>,
 }

@@ -2,15 +2,14 @@
 //! makes one that holds at once.
 
 use async_trait::async_trait;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::sqlite::SqliteConnection;
 use sqlx::{Executor, Row, Sqlite as Database};
 
 use super::{Sqlite, unavailable};
 use crate::auth::secret::random_bytes;
 use crate::auth::secret_box::SecretBox;
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::AppId;
-use crate::storage::{AccessKey, App, Result, Settings, StoreError};
+use crate::storage::{AccessKey, Result, Settings, StoreError};
 
 const CHECK: &str = "master_key_check";
 const PROJECT: &str = "project_id";
@@ -31,7 +30,7 @@ pub(super) async fn prepare(
     connection: &mut SqliteConnection,
     secrets: &SecretBox,
     now: Timestamp,
-) -> std::result::Result<App, PrepareError> {
+) -> std::result::Result<(), PrepareError> {
     let stored = sqlx::query("SELECT value FROM settings WHERE name = ?")
         .bind(CHECK)
         .fetch_optional(&mut *connection);
@@ -43,10 +42,7 @@ pub(super) async fn prepare(
         }
         None => first_start(connection, secrets, now).await?,
     }
-    let row = sqlx::query("SELECT app_id, name FROM apps WHERE is_default = 1")
-        .fetch_one(&mut *connection)
-        .await?;
-    app(&row).map_err(PrepareError::Store)
+    Ok(())
 }
 
 async fn first_start(
@@ -76,15 +72,6 @@ async fn first_start(
     .await?;
     sqlx::query("COMMIT").execute(&mut *connection).await?;
     Ok(())
-}
-
-pub(super) fn app(row: &SqliteRow) -> Result<App> {
-    let app_id: String = row.try_get("app_id").map_err(unavailable)?;
-    let app_id = AppId::parse(&app_id).map_err(|error| StoreError::Corrupt(format!("an app id: {error}")))?;
-    Ok(App {
-        app_id,
-        name: row.try_get("name").map_err(unavailable)?,
-    })
 }
 
 pub(super) async fn project_id(executor: impl Executor<'_, Database = Database>) -> Result<String> {
