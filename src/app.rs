@@ -64,6 +64,9 @@ pub enum StartError {
     /// Metrics cannot be registered.
     #[error("metrics: {0}")]
     Metrics(#[from] crate::observability::metrics::MetricsError),
+    /// The OpenAPI document cannot be made.
+    #[error("the OpenAPI document: {0}")]
+    Document(serde_json::Error),
     /// Signals cannot be heard.
     #[error("cannot hear signals: {0}")]
     Signals(std::io::Error),
@@ -185,12 +188,14 @@ impl App {
             history: History::new(&stores),
             clock: clock.clone(),
             project_id: project_id.clone(),
+            readiness: readiness.clone(),
+            document: management::document(&device_host(&config)).map_err(StartError::Document)?,
             offline_after_ms: config.ingest.device_offline_after_hours.saturating_mul(3_600_000),
         };
         ingest.start_writers(&lifecycle, lifecycle.token());
         Ok(Self {
             device: device::router(DeviceState { ingest, bodies }, clock, metrics.clone()),
-            management: management::router(state, readiness.clone()),
+            management: management::router(state),
             config,
             lifecycle,
             stores,
@@ -298,6 +303,16 @@ impl App {
 
 fn bind(role: &'static str, address: std::net::SocketAddr) -> Result<Listener, StartError> {
     Listener::bind(address).map_err(|cause| StartError::Bind { role, address, cause })
+}
+
+/// Where devices are told to connect, as far as the configuration says it.
+fn device_host(config: &Config) -> String {
+    let (host, address) = (&config.device.public_host, config.device.listen);
+    match host.as_str() {
+        "" if address.ip().is_unspecified() => format!("localhost:{}", address.port()),
+        "" => address.to_string(),
+        host => format!("{host}:{}", address.port()),
+    }
 }
 
 fn limit_settings(config: &Config) -> LimitSettings {

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 /// The crates that only some modules may name, with the modules that may.
 const FENCES: &[(&str, &[&str])] = &[
     ("axum", &["http", "console"]),
+    ("utoipa", &["http"]),
+    ("utoipa_axum", &["http"]),
     ("sqlx", &["storage"]),
     ("rcgen", &["tls"]),
     ("jsonwebtoken", &["auth"]),

@@ -4,6 +4,8 @@
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::ids::DeviceId;
 use crate::ingest::{AuthenticationRefusal, Limit, LimitReached, ReportRefusal, TokenRefusal};
@@ -112,6 +114,16 @@ pub struct ApiError {
     number: Option<u32>,
 }
 
+/// The body of every refusal.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ErrorBody {
+    /// The contract's code.
+    #[schema(pattern = "^IOTDA\\.[0-9]{6}$")]
+    error_code: &'static str,
+    /// The code's fixed text, then what exactly was wrong and where.
+    error_msg: String,
+}
+
 /// What a response logs about its error.
 #[derive(Clone, Debug)]
 pub struct LoggedError(pub &'static str, pub Box<str>);
@@ -146,12 +158,16 @@ impl ApiError {
             Some(number) => text.replace("%s", &number.to_string()),
             None => text.to_owned(),
         };
-        let message = if hidden || self.detail.is_empty() {
+        let error_msg = if hidden || self.detail.is_empty() {
             text
         } else {
             format!("{text} {}", self.detail)
         };
-        serde_json::json!({"error_code": code, "error_msg": message}).to_string()
+        let body = ErrorBody {
+            error_code: code,
+            error_msg,
+        };
+        serde_json::to_string(&body).unwrap_or_default()
     }
 }
 

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
 use http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::event_time;
 use crate::storage::EventLog;
@@ -43,26 +44,58 @@ impl Readiness {
     }
 }
 
-/// The two routes; open to all.
-pub(super) fn routes<S: Clone + Send + Sync + 'static>(readiness: Arc<Readiness>) -> Router<S> {
-    Router::new()
-        .route(
-            "/healthz",
-            get(async || Json(serde_json::json!({"status": "ok"}))),
-        )
-        .route("/readyz", get(readyz).with_state(readiness))
+/// That the process answers.
+#[derive(Serialize, ToSchema)]
+pub struct Health {
+    /// `ok`
+    status: &'static str,
 }
 
-async fn readyz(State(readiness): State<Arc<Readiness>>) -> Response {
-    let certificate_ends = event_time::with_millis(readiness.certificates.ends());
+/// That reports can be taken.
+#[derive(Serialize, ToSchema)]
+struct Ready {
+    /// `ready`
+    status: &'static str,
+    /// When the first of the certificates ends.
+    certificate_ends: String,
+}
+
+/// That reports cannot be taken.
+#[derive(Serialize, ToSchema)]
+struct NotReady {
+    /// `not ready`
+    status: &'static str,
+    reason: String,
+}
+
+/// Whether the process answers.
+#[utoipa::path(
+    get, path = "/healthz", operation_id = "show_health", tag = "instance", security(()),
+    responses((status = OK, body = Health)),
+)]
+pub async fn healthz() -> Json<Health> {
+    Json(Health { status: "ok" })
+}
+
+/// Whether the instance can take reports.
+#[utoipa::path(
+    get, path = "/readyz", operation_id = "show_readiness", tag = "instance", security(()),
+    responses((status = OK, body = Ready), (status = SERVICE_UNAVAILABLE, body = NotReady)),
+)]
+pub async fn readyz(State(readiness): State<Arc<Readiness>>) -> Response {
     match readiness.reason_against().await {
         None => {
-            Json(serde_json::json!({"status": "ready", "certificate_ends": certificate_ends})).into_response()
+            let certificate_ends = event_time::with_millis(readiness.certificates.ends());
+            let status = "ready";
+            Json(Ready {
+                status,
+                certificate_ends,
+            })
+            .into_response()
         }
-        Some(reason) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            Json(serde_json::json!({"status": "not ready", "reason": reason})),
-        )
-            .into_response(),
+        Some(reason) => {
+            let status = "not ready";
+            (StatusCode::SERVICE_UNAVAILABLE, Json(NotReady { status, reason })).into_response()
+        }
     }
 }

@@ -7,6 +7,7 @@ mod extract;
 mod health;
 mod in_process;
 pub mod management;
+mod openapi;
 mod request_log;
 mod strict;
 mod unrouted;
@@ -14,6 +15,7 @@ mod unrouted;
 pub use extract::body::BodyBudget;
 pub use health::Readiness;
 pub use in_process::InProcess;
+pub use openapi::Document;
 pub use unrouted::unrouted_answer;
 
 /// The routes of one listener: a tower service.

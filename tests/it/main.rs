@@ -16,6 +16,7 @@ mod harness;
 mod lifecycle;
 mod limits;
 mod management;
+mod openapi;
 mod order_of_checks;
 mod quickstart;
 mod strictness;

@@ -8,10 +8,11 @@ mod report_properties;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::FromRef;
-use axum::routing::post;
 use http::Uri;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::Routes;
 use super::error::{ApiError, ErrorKind};
@@ -21,6 +22,27 @@ use super::strict::Strict;
 use crate::domain::clock::Clock;
 use crate::ingest::Ingest;
 use crate::observability::Metrics;
+
+/// A device's property report.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "`ingest` reads the body")]
+struct PropertyReport {
+    #[schema(min_items = 1)]
+    services: Vec<ServiceReport>,
+}
+
+/// One service's values.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "`ingest` reads the body")]
+struct ServiceReport {
+    /// A service of the device's product model.
+    service_id: String,
+    /// Its properties.
+    #[schema(value_type = Object)]
+    properties: (),
+    /// `yyyy-MM-dd'T'HH:mm:ss.SSS'Z'` or `yyyyMMdd'T'HHmmss'Z'`; in another form the platform's time stands in.
+    event_time: Option<String>,
+}
 
 /// What the device paths need.
 #[derive(Clone)]
@@ -37,23 +59,20 @@ impl FromRef<DeviceState> for BodyBudget {
     }
 }
 
+/// Every path with its documentation.
+pub(super) fn paths() -> OpenApiRouter<DeviceState> {
+    OpenApiRouter::default()
+        .routes(routes!(authenticate::handle))
+        .routes(routes!(report_message::handle))
+        .routes(routes!(report_properties::handle))
+        .routes(routes!(report_children::handle))
+}
+
 /// The router of the device listener.
 pub fn router(state: DeviceState, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Routes {
     let trace = state.ingest.trace().clone();
-    let routes = Router::new()
-        .route("/v5/device-auth", post(authenticate::handle))
-        .route(
-            "/v5/devices/{device_id}/sys/messages/up",
-            post(report_message::handle),
-        )
-        .route(
-            "/v5/devices/{device_id}/sys/properties/report",
-            post(report_properties::handle),
-        )
-        .route(
-            "/v5/devices/{device_id}/sys/gateway/sub-devices/properties/report",
-            post(report_children::handle),
-        )
+    let (routes, _) = paths().split_for_parts();
+    let routes = routes
         .method_not_allowed_fallback(async || ApiError::method_not_allowed("POST"))
         .fallback(no_path)
         .with_state(state);

@@ -4,12 +4,40 @@ use std::collections::HashMap;
 
 use axum::extract::{FromRequestParts, Query};
 use http::request::Parts;
+use utoipa::IntoParams;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::event_time;
 use crate::domain::ids::parse_marker;
 use crate::http::error::{ApiError, ErrorKind};
 use crate::storage::PageRequest;
+
+/// What [`Parameters::page`] reads, for the document.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "shows what `page` reads")]
+pub struct Paging {
+    /// How many to show.
+    #[param(minimum = 1, maximum = 50, default = 10)]
+    limit: Option<u32>,
+    /// The `page.marker` of the page before.
+    #[param(pattern = "^[0-9a-fA-F]{24}$", default = "ffffffffffffffffffffffff")]
+    marker: Option<String>,
+    /// How many to leave out after the marker.
+    #[param(maximum = 500, default = 0)]
+    offset: Option<u32>,
+}
+
+/// What [`Parameters::time_range`] reads, for the document.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "shows what `time_range` reads")]
+pub struct TimeRange {
+    /// From this second on, like `20261123T081530Z`.
+    start_time: Option<String>,
+    /// Up to the end of this second.
+    end_time: Option<String>,
+}
 
 /// The query's parameters by name; the last of a repeated one counts.
 pub struct Parameters(HashMap<String, String>);

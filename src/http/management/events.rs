@@ -3,16 +3,43 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
+use utoipa::ToSchema;
 
 use super::ManagementState;
 use super::devices::DevicePath;
 use crate::domain::event::EventKind;
 use crate::http::error::{ApiError, ErrorKind};
 use crate::http::extract::principal::Reader;
-use crate::http::extract::query::Parameters;
+use crate::http::extract::query::{Paging, Parameters, TimeRange};
 use crate::storage::EventFilter;
 
+/// What the answer holds.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the answer is put together from texts")]
+struct EventList {
+    /// Envelopes, as applications are sent them.
+    #[schema(value_type = Vec<Object>)]
+    events: (),
+    page: EventPage,
+}
+
+/// How many are on this page, and the marker of the last.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the answer is put together from texts")]
+struct EventPage {
+    count: usize,
+    marker: Option<String>,
+}
+
 /// A page of envelopes: `{events: [envelope], page: {count, marker}}`, `count` being this page's.
+#[utoipa::path(
+    get, path = "/devices/{device_id}/events", operation_id = "list_device_events", tag = "devices",
+    params(
+        ("kind" = Option<String>, Query, description = "`property`, `message` or `device`; absent: all."),
+        TimeRange, Paging,
+    ),
+    responses((status = OK, body = EventList)),
+)]
 pub async fn handle(
     State(state): State<ManagementState>,
     _: Reader,

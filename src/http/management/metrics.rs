@@ -9,6 +9,11 @@ use crate::http::error::{ApiError, ErrorKind};
 use crate::http::extract::principal::Scraper;
 
 /// All metrics, those of the store measured now.
+#[utoipa::path(
+    get, path = "/metrics", operation_id = "show_metrics", tag = "instance",
+    security((), ("token" = [])),
+    responses((status = OK, body = String, content_type = "text/plain; version=0.0.4")),
+)]
 pub async fn handle(State(state): State<ManagementState>, _: Scraper) -> Result<Response, ApiError> {
     let bytes = state.stores.log.size_bytes().await?;
     state

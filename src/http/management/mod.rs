@@ -9,19 +9,21 @@ mod trace;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::FromRef;
-use axum::routing::{get, post};
 use http::Uri;
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::Routes;
 use super::error::{ApiError, ErrorKind};
 use super::extract::body::BodyBudget;
 use super::extract::principal::Writer;
 use super::health::{self, Readiness};
+use super::openapi::{self, Document};
 use super::request_log::Logged;
 use super::strict::Strict;
+use super::{Routes, device};
 use crate::domain::clock::Clock;
 use crate::domain::ids::Position;
 use crate::history::History;
@@ -46,6 +48,10 @@ pub struct ManagementState {
     pub metrics: Arc<Metrics>,
     /// What bodies may take.
     pub bodies: BodyBudget,
+    /// What `/readyz` asks.
+    pub readiness: Arc<Readiness>,
+    /// What `/openapi.json` shows.
+    pub document: Document,
     /// No traffic for this long reads as OFFLINE, milliseconds.
     pub offline_after_ms: i64,
 }
@@ -56,35 +62,58 @@ impl FromRef<ManagementState> for BodyBudget {
     }
 }
 
-/// The router of the management listener.
-pub fn router(state: ManagementState, readiness: Arc<Readiness>) -> Routes {
-    let (clock, metrics) = (state.clock.clone(), state.metrics.clone());
-    let project = Router::new()
-        .route(
-            "/products",
-            post(products::create::handle).get(products::list::handle),
-        )
-        .route(
-            "/products/{product_id}",
-            get(products::show::handle).delete(products::delete::handle),
-        )
-        .route(
-            "/devices",
-            post(devices::create::handle).get(devices::list::handle),
-        )
-        .route(
-            "/devices/{device_id}",
-            get(devices::show::handle).delete(devices::delete::handle),
-        )
-        .route("/devices/{device_id}/action", post(devices::reset_secret::handle))
-        .route("/devices/{device_id}/freeze", post(devices::freeze::freeze))
-        .route("/devices/{device_id}/unfreeze", post(devices::freeze::unfreeze))
-        .route("/devices/{device_id}/events", get(events::handle))
-        .route("/devices/{device_id}/trace", get(trace::handle));
-    let routes = Router::new()
+impl FromRef<ManagementState> for Arc<Readiness> {
+    fn from_ref(state: &ManagementState) -> Self {
+        state.readiness.clone()
+    }
+}
+
+impl FromRef<ManagementState> for Document {
+    fn from_ref(state: &ManagementState) -> Self {
+        state.document.clone()
+    }
+}
+
+/// Every path with its documentation. To add an operation: write its handler in a file of its own with
+/// `#[utoipa::path]` (path below the project, the SDK's name as `operation_id`, parameters of the query, body,
+/// success), add it here, and give it its row in `tests/it/access_matrix.rs`. The parameters that a path names,
+/// credentials and refusals are added by `http::openapi`.
+///
+/// Examples: `products/create.rs` (a body), `products/list.rs` (a query and pages), `products/show.rs` (one thing),
+/// `products/delete.rs` (no content).
+fn paths() -> OpenApiRouter<ManagementState> {
+    let project = OpenApiRouter::default()
+        .routes(routes!(products::create::handle, products::list::handle))
+        .routes(routes!(products::show::handle, products::delete::handle))
+        .routes(routes!(devices::create::handle, devices::list::handle))
+        .routes(routes!(devices::show::handle, devices::delete::handle))
+        .routes(routes!(devices::reset_secret::handle))
+        .routes(routes!(devices::freeze::freeze))
+        .routes(routes!(devices::freeze::unfreeze))
+        .routes(routes!(events::handle))
+        .routes(routes!(trace::handle));
+    OpenApiRouter::default()
         .nest("/v5/iot/{project_id}", project)
-        .merge(health::routes(readiness))
-        .route("/metrics", get(metrics::handle))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(metrics::handle))
+        .routes(routes!(openapi::show))
+}
+
+/// The document that `/openapi.json` shows; `device_host` is the address that devices are told.
+pub fn document(device_host: &str) -> serde_json::Result<Document> {
+    Document::new(
+        paths().into_openapi(),
+        device::paths().into_openapi(),
+        device_host,
+    )
+}
+
+/// The router of the management listener.
+pub fn router(state: ManagementState) -> Routes {
+    let (clock, metrics) = (state.clock.clone(), state.metrics.clone());
+    let (routes, _) = paths().split_for_parts();
+    let routes = routes
         // axum itself names the methods that the path takes, in `Allow`.
         .method_not_allowed_fallback(async || ApiError::from(ErrorKind::NO_METHOD))
         .fallback(no_path)
@@ -98,9 +127,11 @@ async fn no_path(uri: Uri) -> ApiError {
 }
 
 /// A list's `page`: how many match in all, and the marker of the last record shown.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct PageView {
+    /// How many match in all.
     count: i64,
+    /// Goes into the next page's `marker`.
     #[serde(skip_serializing_if = "Option::is_none")]
     marker: Option<String>,
 }

@@ -3,23 +3,24 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::devices::DevicePath;
 use super::{ManagementState, PageView};
 use crate::domain::event_time;
 use crate::http::error::ApiError;
 use crate::http::extract::principal::Reader;
-use crate::http::extract::query::Parameters;
+use crate::http::extract::query::{Paging, Parameters};
 use crate::storage::TraceEntry;
 
 /// `{entries, page}`.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct Trace {
     entries: Vec<TraceEntryView>,
     page: PageView,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct TraceEntryView {
     time: String,
     method: String,
@@ -32,6 +33,11 @@ struct TraceEntryView {
 }
 
 /// A page of entries, the latest first; equal ones stand once, with their number.
+#[utoipa::path(
+    get, path = "/devices/{device_id}/trace", operation_id = "list_device_trace", tag = "devices",
+    params(Paging),
+    responses((status = OK, body = Trace)),
+)]
 pub async fn handle(
     State(state): State<ManagementState>,
     _: Reader,

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
+use utoipa::ToSchema;
 
 use super::DeviceView;
 use crate::auth::secret::{Secret, check_device_secret, generate_device_secret};
@@ -18,14 +19,64 @@ use crate::storage::{Device, DeviceCreation, NewDevice, Product};
 /// The largest `extension_info`, in bytes.
 const MAX_EXTENSION_BYTES: usize = 1024;
 
+/// What registers a device.
+#[derive(ToSchema)]
+struct AddDevice {
+    /// Absent: `{product_id}_{node_id}`.
+    #[schema(value_type = Option<String>, max_length = 128, pattern = "^[A-Za-z0-9_-]+$")]
+    device_id: DeviceId,
+    #[schema(value_type = String, max_length = 64, pattern = "^[A-Za-z0-9_-]+$")]
+    node_id: NodeId,
+    #[schema(value_type = String, max_length = 36, pattern = "^[A-Za-z0-9_-]+$")]
+    product_id: ProductId,
+    /// The product's resource space; absent: the default one, else that of the earliest product of this id.
+    #[schema(value_type = Option<String>, max_length = 36, pattern = "^[A-Za-z0-9_-]+$")]
+    app_id: Option<AppId>,
+    /// The device that reports for it, which makes it a child.
+    #[schema(value_type = Option<String>, max_length = 128, pattern = "^[A-Za-z0-9_-]+$")]
+    gateway_id: Option<DeviceId>,
+    #[schema(max_length = 256)]
+    device_name: Option<String>,
+    #[schema(max_length = 2048)]
+    description: Option<String>,
+    /// Free, at most 1 KB.
+    #[schema(value_type = Option<Object>)]
+    extension_info: Option<String>,
+    #[schema(value_type = Option<AddAuthInfo>)]
+    auth_info: AddAuthInfo,
+}
+
+/// How a device authenticates.
+#[derive(ToSchema)]
+struct AddAuthInfo {
+    /// SECRET.
+    #[expect(dead_code, reason = "there is one kind")]
+    #[schema(value_type = Option<String>)]
+    auth_type: (),
+    /// Absent: generated.
+    #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9_-]{8,32}$")]
+    secret: Secret,
+    /// Whether it connects by a secure protocol alone; true.
+    #[schema(value_type = Option<bool>)]
+    secure_access: bool,
+    /// 0: the registration never ends.
+    #[schema(value_type = Option<i64>)]
+    timeout: i64,
+}
+
 /// Registers a device after checking every field of it; the answer shows its secret.
+#[utoipa::path(
+    post, path = "/devices", operation_id = "add_device", tag = "devices",
+    request_body = AddDevice,
+    responses((status = CREATED, body = DeviceView)),
+)]
 pub async fn handle(
     State(state): State<ManagementState>,
     writer: Writer,
     body: PlainBody,
 ) -> Result<(StatusCode, Json<DeviceView>), ApiError> {
-    let fields = Fields::parse(body.bytes())?;
-    let (new, product) = read(&state, &fields).await?;
+    let asked = AddDevice::read(&Fields::parse(body.bytes())?)?;
+    let (new, product) = asked.with_product(&state).await?;
     let shown = DeviceView::event(&state, &preview(&state, &new, product)).await?;
     let change = change(&state, writer, &shown)?;
     let gateway = new.gateway.clone();
@@ -44,64 +95,87 @@ pub async fn handle(
     }
 }
 
-async fn read(state: &ManagementState, fields: &Fields<'_>) -> Result<(NewDevice, Product), ApiError> {
-    let node_id = fields
-        .id("node_id", NodeId::parse)?
-        .ok_or_else(|| fields.fault("node_id", "is missing"))?;
-    let product_id = fields.id("product_id", ProductId::parse)?;
-    let product_id = product_id.ok_or_else(|| fields.fault("product_id", "is missing"))?;
-    let device_id = match fields.id("device_id", DeviceId::parse)? {
-        Some(id) => id,
-        None => DeviceId::parse(&format!("{product_id}_{node_id}"))
-            .map_err(|error| fields.fault("node_id", &format!("makes a device id that {error}")))?,
-    };
-    if fields.raw("shadow").is_some() {
-        return Err(fields.fault("shadow", "initial desired values are not taken by this version"));
+impl AddDevice {
+    fn read(fields: &Fields<'_>) -> Result<Self, ApiError> {
+        let node_id = fields
+            .id("node_id", NodeId::parse)?
+            .ok_or_else(|| fields.fault("node_id", "is missing"))?;
+        let product_id = fields.id("product_id", ProductId::parse)?;
+        let product_id = product_id.ok_or_else(|| fields.fault("product_id", "is missing"))?;
+        let device_id = match fields.id("device_id", DeviceId::parse)? {
+            Some(id) => id,
+            None => DeviceId::parse(&format!("{product_id}_{node_id}"))
+                .map_err(|error| fields.fault("node_id", &format!("makes a device id that {error}")))?,
+        };
+        if fields.raw("shadow").is_some() {
+            return Err(fields.fault("shadow", "initial desired values are not taken by this version"));
+        }
+        Ok(Self {
+            device_id,
+            node_id,
+            product_id,
+            auth_info: AddAuthInfo::read(fields.object("auth_info")?)?,
+            gateway_id: fields.id("gateway_id", DeviceId::parse)?,
+            device_name: fields.text("device_name", 256, is_name)?,
+            description: fields.text("description", 2048, is_name)?,
+            extension_info: extension_info(fields)?,
+            app_id: fields.id("app_id", AppId::parse)?,
+        })
     }
-    let (secret, secure_access, timeout_seconds) = auth_info(fields)?;
-    let gateway = fields.id("gateway_id", DeviceId::parse)?;
-    let name = fields.text("device_name", 256, is_name)?;
-    let description = fields.text("description", 2048, is_name)?;
-    let extension_info = extension_info(fields)?;
-    let app = fields.id("app_id", AppId::parse)?;
-    let product = state.stores.registry.product(&product_id, app.as_ref()).await?;
-    let product =
-        product.ok_or_else(|| ApiError::new(ErrorKind::NO_PRODUCT, format!("product_id: {product_id}")))?;
-    let new = NewDevice {
-        device_id,
-        node_id,
-        product: product.key,
-        gateway,
-        name,
-        description,
-        extension_info,
-        secret,
-        secure_access,
-        timeout_seconds,
-    };
-    Ok((new, product))
+
+    async fn with_product(self, state: &ManagementState) -> Result<(NewDevice, Product), ApiError> {
+        let registry = &state.stores.registry;
+        let product = registry.product(&self.product_id, self.app_id.as_ref()).await?;
+        let missing = || ApiError::new(ErrorKind::NO_PRODUCT, format!("product_id: {}", self.product_id));
+        let product = product.ok_or_else(missing)?;
+        let new = NewDevice {
+            device_id: self.device_id,
+            node_id: self.node_id,
+            product: product.key,
+            gateway: self.gateway_id,
+            name: self.device_name,
+            description: self.description,
+            extension_info: self.extension_info,
+            secret: self.auth_info.secret,
+            secure_access: self.auth_info.secure_access,
+            timeout_seconds: self.auth_info.timeout,
+        };
+        Ok((new, product))
+    }
 }
 
-fn auth_info(fields: &Fields<'_>) -> Result<(Secret, bool, i64), ApiError> {
-    let generated =
-        || generate_device_secret().map_err(|error| ApiError::new(ErrorKind::INTERNAL, error.to_string()));
-    let Some(info) = fields.object("auth_info")? else {
-        return Ok((generated()?, true, 0));
-    };
-    if info.choice("auth_type", &["SECRET", "CERTIFICATES"])?.as_deref() == Some("CERTIFICATES") {
-        return Err(info.fault("auth_type", "devices authenticate by SECRET over HTTPS"));
+impl AddAuthInfo {
+    fn read(info: Option<Fields<'_>>) -> Result<Self, ApiError> {
+        let generated = || {
+            generate_device_secret().map_err(|error| ApiError::new(ErrorKind::INTERNAL, error.to_string()))
+        };
+        let Some(info) = info else {
+            return Ok(Self {
+                auth_type: (),
+                secret: generated()?,
+                secure_access: true,
+                timeout: 0,
+            });
+        };
+        if info.choice("auth_type", &["SECRET", "CERTIFICATES"])?.as_deref() == Some("CERTIFICATES") {
+            return Err(info.fault("auth_type", "devices authenticate by SECRET over HTTPS"));
+        }
+        let secret = match info.text("secret", usize::MAX, |_| true)? {
+            None => generated()?,
+            Some(text) if check_device_secret(&text) => Secret::new(text),
+            Some(_) => return Err(info.fault("secret", "must be 8 to 32 letters, digits, '_' or '-'")),
+        };
+        let timeout = info.number("timeout", 0..=i64::from(i32::MAX))?.unwrap_or(0);
+        if timeout > 0 {
+            return Err(info.fault("timeout", "only 0 (never) is taken by this version"));
+        }
+        Ok(Self {
+            auth_type: (),
+            secret,
+            secure_access: info.flag("secure_access")?.unwrap_or(true),
+            timeout,
+        })
     }
-    let secret = match info.text("secret", usize::MAX, |_| true)? {
-        None => generated()?,
-        Some(text) if check_device_secret(&text) => Secret::new(text),
-        Some(_) => return Err(info.fault("secret", "must be 8 to 32 letters, digits, '_' or '-'")),
-    };
-    let secure_access = info.flag("secure_access")?.unwrap_or(true);
-    let timeout = info.number("timeout", 0..=i64::from(i32::MAX))?.unwrap_or(0);
-    if timeout > 0 {
-        return Err(info.fault("timeout", "only 0 (never) is taken by this version"));
-    }
-    Ok((secret, secure_access, timeout))
 }
 
 fn extension_info(fields: &Fields<'_>) -> Result<Option<String>, ApiError> {

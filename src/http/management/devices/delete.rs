@@ -11,6 +11,10 @@ use crate::http::management::ManagementState;
 use crate::storage::{Change, DeviceDeletion};
 
 /// Deletes a device that has no children; its tokens die with it.
+#[utoipa::path(
+    delete, path = "/devices/{device_id}", operation_id = "delete_device", tag = "devices",
+    responses((status = NO_CONTENT)),
+)]
 pub async fn handle(
     State(state): State<ManagementState>,
     writer: Writer,

@@ -10,6 +10,10 @@ use crate::http::management::{ManagementState, change};
 use crate::storage::{Device, FreezeOutcome};
 
 /// Freezes a direct device: its tokens die at once, and it gets no new one.
+#[utoipa::path(
+    post, path = "/devices/{device_id}/freeze", operation_id = "freeze_device", tag = "devices",
+    responses((status = NO_CONTENT)),
+)]
 pub async fn freeze(
     State(state): State<ManagementState>,
     writer: Writer,
@@ -23,6 +27,10 @@ pub async fn freeze(
 }
 
 /// Lets a frozen device authenticate again.
+#[utoipa::path(
+    post, path = "/devices/{device_id}/unfreeze", operation_id = "unfreeze_device", tag = "devices",
+    responses((status = NO_CONTENT)),
+)]
 pub async fn unfreeze(
     State(state): State<ManagementState>,
     writer: Writer,

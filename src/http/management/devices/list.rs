@@ -3,35 +3,73 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
 
 use super::DeviceSummary;
 use crate::http::error::ApiError;
 use crate::http::extract::principal::Reader;
-use crate::http::extract::query::Parameters;
+use crate::http::extract::query::{Paging, Parameters, TimeRange};
 use crate::http::management::{ManagementState, PageView};
 use crate::storage::DeviceFilter;
 
+/// Which devices; the times are those of registration.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ListDevices {
+    /// Those of one resource space.
+    app_id: Option<String>,
+    /// Those of one product.
+    product_id: Option<String>,
+    /// The children of one device.
+    gateway_id: Option<String>,
+    /// With `gateway_id`: its children's children too.
+    is_cascade_query: Option<bool>,
+    /// Those with this node id.
+    node_id: Option<String>,
+    /// Those of this name.
+    device_name: Option<String>,
+}
+
+impl ListDevices {
+    fn read(query: &Parameters) -> Result<Self, ApiError> {
+        Ok(Self {
+            app_id: query.text("app_id"),
+            product_id: query.text("product_id"),
+            gateway_id: query.text("gateway_id"),
+            is_cascade_query: Some(query.flag("is_cascade_query")?),
+            node_id: query.text("node_id"),
+            device_name: query.text("device_name"),
+        })
+    }
+}
+
 /// `{devices, page}`.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct DeviceList {
     devices: Vec<DeviceSummary>,
     page: PageView,
 }
 
 /// A page of devices, newest first.
+#[utoipa::path(
+    get, path = "/devices", operation_id = "list_devices", tag = "devices",
+    params(ListDevices, TimeRange, Paging),
+    responses((status = OK, body = DeviceList)),
+)]
 pub async fn handle(
     State(state): State<ManagementState>,
     _: Reader,
     query: Parameters,
 ) -> Result<Json<DeviceList>, ApiError> {
     let (created_from, created_to) = query.time_range()?;
+    let asked = ListDevices::read(&query)?;
     let filter = DeviceFilter {
-        app_id: query.text("app_id"),
-        product_id: query.text("product_id"),
-        gateway_id: query.text("gateway_id"),
-        cascade: query.flag("is_cascade_query")?,
-        node_id: query.text("node_id"),
-        name: query.text("device_name"),
+        app_id: asked.app_id,
+        product_id: asked.product_id,
+        gateway_id: asked.gateway_id,
+        cascade: asked.is_cascade_query.unwrap_or(false),
+        node_id: asked.node_id,
+        name: asked.device_name,
         created_from,
         created_to,
     };

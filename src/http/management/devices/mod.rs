@@ -11,6 +11,7 @@ use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::ManagementState;
 use crate::domain::clock::Timestamp;
@@ -20,26 +21,30 @@ use crate::http::error::{ApiError, ErrorKind};
 use crate::storage::{Device, StoreError};
 
 /// What lists show of a device.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct DeviceSummary {
     app_id: String,
     app_name: String,
     device_id: String,
     node_id: String,
+    /// Its own id where it connects directly, else its parent's.
     gateway_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     device_name: Option<String>,
+    /// GATEWAY or ENDPOINT.
     node_type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<String>,
     product_id: String,
     product_name: String,
+    /// ONLINE, OFFLINE, INACTIVE or FROZEN.
     status: &'static str,
+    #[schema(value_type = Vec<Object>)]
     tags: [(); 0],
 }
 
 /// A device as the API shows it; its event is the same without `auth_info`.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct DeviceView {
     #[serde(flatten)]
     summary: DeviceSummary,
@@ -47,10 +52,11 @@ pub(super) struct DeviceView {
     auth_info: Option<AuthInfo>,
     create_time: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     extension_info: Option<Box<RawValue>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct AuthInfo {
     auth_type: &'static str,
     secret: String,

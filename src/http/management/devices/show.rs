@@ -9,6 +9,10 @@ use crate::http::extract::principal::Reader;
 use crate::http::management::ManagementState;
 
 /// One device, with its secrets, as IoTDA shows it.
+#[utoipa::path(
+    get, path = "/devices/{device_id}", operation_id = "show_device", tag = "devices",
+    responses((status = OK, body = DeviceView)),
+)]
 pub async fn handle(
     State(state): State<ManagementState>,
     _: Reader,

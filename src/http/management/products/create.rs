@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
+use utoipa::ToSchema;
 
 use super::ProductView;
 use crate::auth::secret::random_bytes;
@@ -23,24 +24,59 @@ const PROTOCOLS: [&str; 11] = [
 /// The largest model, in bytes.
 const MAX_MODEL_BYTES: usize = 500 * 1024;
 
+/// What makes a product.
+#[derive(ToSchema)]
+struct CreateProduct {
+    /// Absent: generated.
+    #[schema(value_type = Option<String>, max_length = 36, pattern = "^[A-Za-z0-9_-]+$")]
+    product_id: Option<ProductId>,
+    /// Its resource space; absent: the default one.
+    #[schema(value_type = Option<String>, max_length = 36, pattern = "^[A-Za-z0-9_-]+$")]
+    app_id: Option<AppId>,
+    #[schema(min_length = 1, max_length = 64)]
+    name: String,
+    #[schema(min_length = 1, max_length = 32)]
+    device_type: String,
+    /// MQTT, CoAP, HTTP, HTTPS, Modbus, ONVIF, OPC-UA, OPC-DA, Other, TCP or UDP.
+    protocol_type: String,
+    /// json or binary.
+    data_format: String,
+    #[schema(max_length = 32)]
+    manufacturer_name: Option<String>,
+    #[schema(max_length = 64)]
+    industry: Option<String>,
+    #[schema(max_length = 128)]
+    description: Option<String>,
+    /// The product model: its services, at most 500 KB.
+    #[schema(value_type = Vec<Object>)]
+    service_capabilities: String,
+    /// reject, filter or flag; absent: the configuration's.
+    validation_mode: Option<String>,
+    /// Refuse device-auth with `sign_type` 0.
+    require_sign_type_1: Option<bool>,
+}
+
 /// Makes a product after checking every field of it.
+#[utoipa::path(
+    post, path = "/products", operation_id = "create_product", tag = "products",
+    request_body = CreateProduct,
+    responses((status = CREATED, body = ProductView)),
+)]
 pub async fn handle(
     State(state): State<ManagementState>,
     writer: Writer,
     body: PlainBody,
 ) -> Result<(StatusCode, Json<ProductView>), ApiError> {
-    let fields = Fields::parse(body.bytes())?;
-    let attributes = attributes(&fields)?;
-    let product_id = match fields.id("product_id", ProductId::parse)? {
-        Some(id) => id,
+    let asked = CreateProduct::read(&Fields::parse(body.bytes())?)?;
+    let product_id = match &asked.product_id {
+        Some(id) => id.clone(),
         None => generated_id()?,
     };
-    let app = space(&state, &fields).await?;
     let shown = Product {
         key: ProductKey(0),
         product_id,
-        app,
-        attributes,
+        app: space(&state, asked.app_id.as_ref()).await?,
+        attributes: asked.attributes(),
         created: state.clock.now(),
     };
     let change = change(&state, writer, &ProductView::whole(&shown)?)?;
@@ -55,11 +91,56 @@ pub async fn handle(
     }
 }
 
-async fn space(state: &ManagementState, fields: &Fields<'_>) -> Result<App, ApiError> {
-    match fields.id("app_id", AppId::parse)? {
+impl CreateProduct {
+    fn read(fields: &Fields<'_>) -> Result<Self, ApiError> {
+        let modes = [
+            ValidationMode::Reject,
+            ValidationMode::Filter,
+            ValidationMode::Flag,
+        ]
+        .map(ValidationMode::as_str);
+        let required_choice = |name: &str, choices: &[&str]| {
+            fields
+                .choice(name, choices)?
+                .ok_or_else(|| fields.fault(name, "is missing"))
+        };
+        Ok(Self {
+            name: fields.required("name", 64, is_name)?,
+            device_type: fields.required("device_type", 32, is_name)?,
+            protocol_type: required_choice("protocol_type", &PROTOCOLS)?,
+            data_format: required_choice("data_format", &["json", "binary"])?,
+            manufacturer_name: fields.text("manufacturer_name", 32, is_name)?,
+            industry: fields.text("industry", 64, is_name)?,
+            description: fields.text("description", 128, is_description)?,
+            service_capabilities: service_capabilities(fields)?,
+            validation_mode: fields.choice("validation_mode", &modes)?,
+            require_sign_type_1: fields.flag("require_sign_type_1")?,
+            product_id: fields.id("product_id", ProductId::parse)?,
+            app_id: fields.id("app_id", AppId::parse)?,
+        })
+    }
+
+    fn attributes(self) -> ProductAttributes {
+        ProductAttributes {
+            name: self.name,
+            device_type: self.device_type,
+            protocol_type: self.protocol_type,
+            data_format: self.data_format,
+            manufacturer_name: self.manufacturer_name,
+            industry: self.industry,
+            description: self.description,
+            service_capabilities: self.service_capabilities,
+            validation_mode: self.validation_mode,
+            require_sign_type_1: self.require_sign_type_1.unwrap_or(false),
+        }
+    }
+}
+
+async fn space(state: &ManagementState, app_id: Option<&AppId>) -> Result<App, ApiError> {
+    match app_id {
         None => Ok(state.stores.registry.default_app().await?),
         Some(app_id) => {
-            let app = state.stores.registry.app(&app_id).await?;
+            let app = state.stores.registry.app(app_id).await?;
             app.ok_or_else(|| ApiError::new(ErrorKind::NO_APP, format!("app_id: {app_id}")))
         }
     }
@@ -70,32 +151,6 @@ fn generated_id() -> Result<ProductId, ApiError> {
         random_bytes::<12>().map_err(|error| ApiError::new(ErrorKind::INTERNAL, error.to_string()))?;
     ProductId::parse(&hex::encode(random))
         .map_err(|error| ApiError::new(ErrorKind::INTERNAL, error.to_string()))
-}
-
-fn attributes(fields: &Fields<'_>) -> Result<ProductAttributes, ApiError> {
-    let modes = [
-        ValidationMode::Reject,
-        ValidationMode::Filter,
-        ValidationMode::Flag,
-    ]
-    .map(ValidationMode::as_str);
-    let required_choice = |name: &str, choices: &[&str]| {
-        fields
-            .choice(name, choices)?
-            .ok_or_else(|| fields.fault(name, "is missing"))
-    };
-    Ok(ProductAttributes {
-        name: fields.required("name", 64, is_name)?,
-        device_type: fields.required("device_type", 32, is_name)?,
-        protocol_type: required_choice("protocol_type", &PROTOCOLS)?,
-        data_format: required_choice("data_format", &["json", "binary"])?,
-        manufacturer_name: fields.text("manufacturer_name", 32, is_name)?,
-        industry: fields.text("industry", 64, is_name)?,
-        description: fields.text("description", 128, is_description)?,
-        service_capabilities: service_capabilities(fields)?,
-        validation_mode: fields.choice("validation_mode", &modes)?,
-        require_sign_type_1: fields.flag("require_sign_type_1")?.unwrap_or(false),
-    })
 }
 
 fn service_capabilities(fields: &Fields<'_>) -> Result<String, ApiError> {

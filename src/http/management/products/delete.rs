@@ -3,13 +3,18 @@
 use axum::extract::State;
 use http::StatusCode;
 
-use super::{ProductPath, ProductView};
+use super::{ProductPath, ProductQuery, ProductView};
 use crate::http::error::{ApiError, ErrorKind};
 use crate::http::extract::principal::Writer;
 use crate::http::management::{ManagementState, change};
 use crate::storage::ProductDeletion;
 
 /// Deletes a product that has no devices.
+#[utoipa::path(
+    delete, path = "/products/{product_id}", operation_id = "delete_product", tag = "products",
+    params(ProductQuery),
+    responses((status = NO_CONTENT)),
+)]
 pub async fn handle(
     State(state): State<ManagementState>,
     writer: Writer,

@@ -3,30 +3,56 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
 
 use super::ProductView;
 use crate::http::error::ApiError;
 use crate::http::extract::principal::Reader;
-use crate::http::extract::query::Parameters;
+use crate::http::extract::query::{Paging, Parameters};
 use crate::http::management::{ManagementState, PageView};
 use crate::storage::ProductFilter;
 
+/// Which products.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ListProducts {
+    /// Those of one resource space.
+    app_id: Option<String>,
+    /// Those of this name.
+    product_name: Option<String>,
+}
+
+impl ListProducts {
+    fn read(query: &Parameters) -> Self {
+        Self {
+            app_id: query.text("app_id"),
+            product_name: query.text("product_name"),
+        }
+    }
+}
+
 /// `{products, page}`.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct ProductList {
     products: Vec<ProductView>,
     page: PageView,
 }
 
 /// A page of products, newest first.
+#[utoipa::path(
+    get, path = "/products", operation_id = "list_products", tag = "products",
+    params(ListProducts, Paging),
+    responses((status = OK, body = ProductList)),
+)]
 pub async fn handle(
     State(state): State<ManagementState>,
     _: Reader,
     query: Parameters,
 ) -> Result<Json<ProductList>, ApiError> {
+    let asked = ListProducts::read(&query);
     let filter = ProductFilter {
-        app_id: query.text("app_id"),
-        name: query.text("product_name"),
+        app_id: asked.app_id,
+        name: asked.product_name,
     };
     let found = state
         .stores

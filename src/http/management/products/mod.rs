@@ -9,6 +9,7 @@ use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::{IntoParams, ToSchema};
 
 use super::ManagementState;
 use crate::domain::event_time;
@@ -18,7 +19,7 @@ use crate::http::extract::query::Parameters;
 use crate::storage::{Product, StoreError};
 
 /// A product as the API shows it; lists leave `service_capabilities` out.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct ProductView {
     app_id: String,
     app_name: String,
@@ -34,6 +35,7 @@ pub(super) struct ProductView {
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<Object>>)]
     service_capabilities: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     validation_mode: Option<String>,
@@ -74,10 +76,18 @@ impl ProductView {
     }
 }
 
+/// Which of several products with one id is meant.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ProductQuery {
+    /// Its resource space; absent: the default one, else that of the earliest made.
+    app_id: Option<String>,
+}
+
 /// The product that a path names.
 pub struct ProductPath {
     product_id: String,
-    app_id: Option<String>,
+    query: ProductQuery,
 }
 
 impl FromRequestParts<ManagementState> for ProductPath {
@@ -90,7 +100,9 @@ impl FromRequestParts<ManagementState> for ProductPath {
         let query = Parameters::from_request_parts(parts, state).await?;
         Ok(Self {
             product_id,
-            app_id: query.text("app_id"),
+            query: ProductQuery {
+                app_id: query.text("app_id"),
+            },
         })
     }
 }
@@ -98,7 +110,7 @@ impl FromRequestParts<ManagementState> for ProductPath {
 impl ProductPath {
     /// Loads it: of the given space, else the default one's, else the earliest made.
     pub async fn load(&self, state: &ManagementState) -> Result<Product, ApiError> {
-        let app = self.app_id.as_deref().map(AppId::parse).transpose();
+        let app = self.query.app_id.as_deref().map(AppId::parse).transpose();
         let app = app.map_err(|error| ApiError::new(ErrorKind::INVALID_INPUT, format!("app_id: {error}")))?;
         let missing = || ApiError::new(ErrorKind::NO_PRODUCT, format!("product_id: {}", self.product_id));
         let product_id = ProductId::parse(&self.product_id).map_err(|_| missing())?;
