@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod decimal;
+pub mod device_search;
 pub mod envelope;
 pub mod event;
 pub mod event_time;
