@@ -11,5 +11,6 @@ pub mod ids;
 pub mod json_scan;
 pub mod model;
 pub mod report;
+pub mod shadow;
 pub mod text_class;
 pub mod validation;

@@ -11,7 +11,9 @@ use crate::auth::secret::Secret;
 use crate::domain::clock::Timestamp;
 use crate::domain::device_search::DeviceSearch;
 use crate::domain::event::EventKind;
-use crate::domain::ids::{AppId, DeviceId, DeviceKey, NodeId, ProductId, ProductKey, RequestId, VersionKey};
+use crate::domain::ids::{
+    AppId, DeviceId, DeviceKey, NodeId, Position, ProductId, ProductKey, RequestId, VersionKey,
+};
 
 /// A resource space.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -382,6 +384,17 @@ pub enum TagChange {
     Unknown(String),
 }
 
+/// The answer to a change of a device's shadow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShadowChange {
+    /// Done.
+    Done,
+    /// There is no such device.
+    NotFound,
+    /// The shadow was changed meanwhile; nothing was changed.
+    Overtaken,
+}
+
 /// The answer to a freeze or unfreeze.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FreezeOutcome {
@@ -549,9 +562,15 @@ pub trait Registry: Send + Sync {
         tag_keys: Vec<String>,
         change: Change<Device>,
     ) -> Result<TagChange>;
-    /// Appends an event of the device's shadow (`DesiredSet` or `ShadowCleared`), whose payload is the change's. False:
-    /// no such device.
-    async fn change_shadow(&self, key: DeviceKey, kind: EventKind, change: Change<Device>) -> Result<bool>;
+    /// Appends an event of the device's shadow (`DesiredSet` or `ShadowCleared`), whose payload is the change's; with
+    /// `unless_since` only when no event after that position has changed the shadow.
+    async fn change_shadow(
+        &self,
+        key: DeviceKey,
+        kind: EventKind,
+        unless_since: Option<Position>,
+        change: Change<Device>,
+    ) -> Result<ShadowChange>;
 
     /// Adds a listener for changes, on whichever node they happen.
     fn subscribe(&self, listener: RegistryListener);

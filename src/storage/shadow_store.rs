@@ -31,8 +31,8 @@ pub struct ShadowStep {
 /// The shadow as its follower left it.
 #[async_trait]
 pub trait ShadowStore: Send + Sync {
-    /// All services of these devices.
-    async fn shadows(&self, devices: &[DeviceKey]) -> Result<Vec<ShadowRow>>;
+    /// The follower's cursor, and all services of these devices as of it.
+    async fn shadows(&self, devices: &[DeviceKey]) -> Result<(Position, Vec<ShadowRow>)>;
     /// Writes a step and moves the follower's cursor (`shadow`), in one transaction.
     async fn save_shadows(&self, step: &ShadowStep, up_to: Position) -> Result<()>;
     /// Forgets every shadow and the cursor; they are made again from the log.

@@ -16,11 +16,12 @@ use crate::auth::secret_box::SecretBox;
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::ids::{AppId, DeviceId, DeviceKey, Position, ProductKey};
+use crate::domain::shadow;
 use crate::storage::writer::{CommitBackend, Done, Work};
 use crate::storage::{
     App, AppDeletion, Change as Told, Device, DeviceCreation, DeviceDeletion, DevicePatch, FreezeOutcome,
     GatewayChange, NewAuditEntry, NewDevice, NewProduct, Product, ProductCreation, ProductDeletion,
-    ProductPatch, PurgeRequest, RegistryChange, Result, Slot, StoreError, Tag, TagChange,
+    ProductPatch, PurgeRequest, RegistryChange, Result, ShadowChange, Slot, StoreError, Tag, TagChange,
 };
 
 /// Rows of one insert. A group takes the smallest that holds it and leaves the rest of the rows empty: one statement is
@@ -61,7 +62,7 @@ pub(crate) enum Change {
     ChangeGateway(DeviceKey, DeviceId, Told<Device>),
     BindTags(DeviceKey, Vec<Tag>, usize, Told<Device>),
     UnbindTags(DeviceKey, Vec<String>, Told<Device>),
-    ChangeShadow(DeviceKey, EventKind, Told<Device>),
+    ChangeShadow(DeviceKey, EventKind, Option<Position>, Told<Device>),
     KeepRegistration(DeviceKey),
     Audit(Box<NewAuditEntry>),
     Purge(PurgeRequest),
@@ -111,6 +112,7 @@ outcomes! {
     Frozen(FreezeOutcome),
     GatewayChanged(GatewayChange),
     TagsChanged(TagChange),
+    ShadowChanged(ShadowChange),
     Done(bool),
     Rows(u64),
 }
@@ -139,6 +141,16 @@ fn appended_rows(work: &Work<Change>) -> Option<usize> {
 pub(super) struct Group {
     events: Vec<(i64, NewEvent)>,
     pub(super) changes: Vec<RegistryChange>,
+}
+
+impl Group {
+    /// Whether an event that waits to be inserted changes this device's shadow.
+    pub(super) fn changes_shadow_of(&self, key: DeviceKey) -> bool {
+        let of_device = |event: &NewEvent| event.device.is_some_and(|(device, _)| device == key);
+        self.events
+            .iter()
+            .any(|(_, event)| of_device(event) && shadow::KINDS.contains(&event.kind))
+    }
 }
 
 #[async_trait]
@@ -311,7 +323,10 @@ impl SqliteCommit {
             Change::UnbindTags(key, tag_keys, told) => {
                 self.unbind_tags(key, &tag_keys, told, group).await?.into()
             }
-            Change::ChangeShadow(key, kind, told) => self.change_shadow(key, kind, told, group).await?.into(),
+            Change::ChangeShadow(key, kind, unless_since, told) => self
+                .change_shadow(key, kind, unless_since, told, group)
+                .await?
+                .into(),
             Change::KeepRegistration(key) => self.keep_registration(key).await?.into(),
             Change::Audit(entry) => self.note(&entry).await?.into(),
             Change::Purge(request) => self.purge(request).await?.into(),

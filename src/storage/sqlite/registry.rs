@@ -13,12 +13,12 @@ use crate::auth::secret::Secret;
 use crate::domain::clock::Timestamp;
 use crate::domain::device_search::DeviceSearch;
 use crate::domain::event::EventKind;
-use crate::domain::ids::{AppId, DeviceId, DeviceKey, ProductId, ProductKey};
+use crate::domain::ids::{AppId, DeviceId, DeviceKey, Position, ProductId, ProductKey};
 use crate::storage::{
     AnyTag, App, AppDeletion, Change as Told, Device, DeviceCreation, DeviceDeletion, DeviceFilter,
     DevicePatch, FreezeOutcome, GatewayChange, NewDevice, NewProduct, Page, PageRequest, Product,
-    ProductCreation, ProductDeletion, ProductFilter, ProductPatch, Registry, RegistryListener, Result, Slot,
-    StoreError, Tag, TagChange,
+    ProductCreation, ProductDeletion, ProductFilter, ProductPatch, Registry, RegistryListener, Result,
+    ShadowChange, Slot, StoreError, Tag, TagChange,
 };
 
 impl Sqlite {
@@ -304,8 +304,15 @@ impl Registry for Sqlite {
         self.change(Change::UnbindTags(key, tag_keys, change), 0).await
     }
 
-    async fn change_shadow(&self, key: DeviceKey, kind: EventKind, change: Told<Device>) -> Result<bool> {
-        self.change(Change::ChangeShadow(key, kind, change), 0).await
+    async fn change_shadow(
+        &self,
+        key: DeviceKey,
+        kind: EventKind,
+        unless_since: Option<Position>,
+        change: Told<Device>,
+    ) -> Result<ShadowChange> {
+        self.change(Change::ChangeShadow(key, kind, unless_since, change), 8192)
+            .await
     }
 
     fn subscribe(&self, listener: RegistryListener) {

@@ -23,14 +23,22 @@ fn keys(devices: impl IntoIterator<Item = DeviceKey>) -> String {
 
 #[async_trait]
 impl ShadowStore for Sqlite {
-    async fn shadows(&self, devices: &[DeviceKey]) -> Result<Vec<ShadowRow>> {
+    async fn shadows(&self, devices: &[DeviceKey]) -> Result<(Position, Vec<ShadowRow>)> {
+        // One transaction: the rows are those that belong to the cursor.
+        let mut transaction = self.followers.begin().await.map_err(unavailable)?;
+        let cursor = sqlx::query("SELECT position FROM cursors WHERE name = ?").bind(SHADOW);
+        let cursor = cursor
+            .fetch_optional(&mut *transaction)
+            .await
+            .map_err(unavailable)?;
+        let cursor = cursor.map_or(Ok(0), |row| row.try_get(0)).map_err(unavailable)?;
         let mut found = Vec::new();
         for chunk in devices.chunks(ROWS) {
             let sql = format!(
-                "SELECT device_key, service_id, body FROM shadow WHERE device_key IN ({}) ORDER BY device_key, service_id",
+                "SELECT device_key, service_id, body FROM shadow WHERE device_key IN ({})",
                 keys(chunk.iter().copied())
             );
-            let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&self.followers).await;
+            let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut *transaction).await;
             for row in rows.map_err(unavailable)? {
                 found.push(ShadowRow {
                     device: DeviceKey(row.try_get(0).map_err(unavailable)?),
@@ -39,7 +47,8 @@ impl ShadowStore for Sqlite {
                 });
             }
         }
-        Ok(found)
+        transaction.commit().await.map_err(unavailable)?;
+        Ok((Position(cursor), found))
     }
 
     async fn save_shadows(&self, step: &ShadowStep, up_to: Position) -> Result<()> {

@@ -6,10 +6,11 @@ use super::super::commit::{Group, SqliteCommit};
 use super::super::{rows, unavailable};
 use crate::auth::secret::Secret;
 use crate::domain::event::{EventKind, NewEvent};
-use crate::domain::ids::{DeviceId, DeviceKey};
+use crate::domain::ids::{DeviceId, DeviceKey, Position};
+use crate::domain::shadow::KINDS;
 use crate::storage::{
     Change as Told, Device, DeviceCreation, DeviceDeletion, DevicePatch, FreezeOutcome, GatewayChange,
-    NewDevice, Product, RegistryChange, Result, Slot, StoreError, Tag,
+    NewDevice, Product, RegistryChange, Result, ShadowChange, Slot, StoreError, Tag,
 };
 
 /// An event that goes with a change, beside the change's own.
@@ -343,15 +344,31 @@ impl SqliteCommit {
         &mut self,
         key: DeviceKey,
         kind: EventKind,
+        unless_since: Option<Position>,
         told: Told<Device>,
         group: &mut Group,
-    ) -> Result<bool> {
+    ) -> Result<ShadowChange> {
         let Some(device) = self.device(key).await? else {
-            return Ok(false);
+            return Ok(ShadowChange::NotFound);
         };
+        if let Some(since) = unless_since
+            && (group.changes_shadow_of(key) || self.shadow_changed(key, since).await?)
+        {
+            return Ok(ShadowChange::Overtaken);
+        }
         self.tell(group, kind, Some((key, device.version)), &device, told)
             .await?;
-        Ok(true)
+        Ok(ShadowChange::Done)
+    }
+
+    async fn shadow_changed(&mut self, key: DeviceKey, since: Position) -> Result<bool> {
+        let sql = format!(
+            "SELECT 1 FROM events WHERE position > ? AND device_key = ? AND kind IN ({}) LIMIT 1",
+            rows::codes(&KINDS)
+        );
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(since.0).bind(key.0);
+        let row = row.fetch_optional(self.connection()).await.map_err(unavailable)?;
+        Ok(row.is_some())
     }
 
     pub(in super::super) async fn keep_registration(&mut self, key: DeviceKey) -> Result<bool> {
