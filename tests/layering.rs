@@ -149,6 +149,14 @@ fn only_the_root_and_storage_name_a_backend() {
 }
 
 #[test]
+fn a_route_is_added_with_its_documentation() {
+    for source in sources() {
+        let bare = source.code.contains(".route(") && !source.path.ends_with("management/unbuilt.rs");
+        assert!(!bare, "{}: add it with `routes!`", source.path.display());
+    }
+}
+
+#[test]
 fn the_check_sees_imports_in_all_their_forms() {
     let code = "use crate::{config, domain::{clock, ids}};\nlet x = crate::http::Routes::new();";
     assert_eq!(named(code), ["config", "domain", "http"]);

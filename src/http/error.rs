@@ -73,6 +73,8 @@ error_table! {
     NO_PERMISSION = FORBIDDEN, "IOTDA.000022", "Operation not allowed. The user does not have the permission";
     /// Management: no such path.
     UNKNOWN_PATH = NOT_FOUND, "IOTDA.000029", "The requested path does not exist.";
+    /// Management: an operation of the contract that this version does not have; the detail names it.
+    NOT_BUILT = NOT_IMPLEMENTED, "IOTDA.000029", "The operation is not available on this platform.";
     /// Management: a resource space that does not exist.
     NO_APP = FORBIDDEN, "IOTDA.001000", "The application does not exist.";
     /// Management: no such product. The documentation shows no code; this one is ours.
@@ -83,6 +85,8 @@ error_table! {
     PRODUCT_IN_USE = FORBIDDEN, "IOTDA.013102", "Operation not allowed. Devices exist under the product.";
     /// Management: no such device.
     NO_DEVICE = NOT_FOUND, "IOTDA.014000", "The device does not exist.";
+    /// Management: a device that cannot be reached.
+    NOT_ONLINE = FORBIDDEN, "IOTDA.014016", "Operation not allowed. The device is not online.";
     /// Management: a device id twice.
     DEVICE_EXISTS = BAD_REQUEST, "IOTDA.014031", "Invalid input. The device already exists.";
     /// Management: a child cannot be frozen.
@@ -311,11 +315,13 @@ mod tests {
         FOREIGN_PROJECT 403 IOTDA.000021 Operation not allowed. User not found by IAM token or the authorized user has not subscribed IOTDA service.
         NO_PERMISSION 403 IOTDA.000022 Operation not allowed. The user does not have the permission
         UNKNOWN_PATH 404 IOTDA.000029 The requested path does not exist.
+        NOT_BUILT 501 IOTDA.000029 The operation is not available on this platform.
         NO_APP 403 IOTDA.001000 The application does not exist.
         NO_PRODUCT 404 IOTDA.013100 The product does not exist.
         PRODUCT_EXISTS 400 IOTDA.013101 Invalid input. The product already exists.
         PRODUCT_IN_USE 403 IOTDA.013102 Operation not allowed. Devices exist under the product.
         NO_DEVICE 404 IOTDA.014000 The device does not exist.
+        NOT_ONLINE 403 IOTDA.014016 Operation not allowed. The device is not online.
         DEVICE_EXISTS 400 IOTDA.014031 Invalid input. The device already exists.
         FREEZE_CHILD 403 IOTDA.014038 Operation not allowed. It is not allowed to freeze sub-devices, only gateways or directly connected devices can be frozen.
         ALREADY_FROZEN 403 IOTDA.014039 Operation not allowed. The device is already frozen.

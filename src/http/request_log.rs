@@ -139,7 +139,8 @@ impl Line {
         if let (Some(trace), Some(error)) = (&self.trace, error) {
             self.note(trace, response, status, error);
         }
-        if status >= 500 {
+        // 501 is no fault: the caller asked for what this version does not have.
+        if status >= 500 && status != 501 {
             tracing::error!(
                 request_id,
                 method,

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod access_matrix;
 mod crash;
 mod crowds;
 mod device_paths;

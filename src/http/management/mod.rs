@@ -6,6 +6,7 @@ mod events;
 mod metrics;
 mod products;
 mod trace;
+mod unbuilt;
 
 use std::sync::Arc;
 
@@ -76,7 +77,8 @@ impl FromRef<ManagementState> for Document {
 
 /// Every path with its documentation. To add an operation: write its handler in a file of its own with
 /// `#[utoipa::path]` (path below the project, the SDK's name as `operation_id`, parameters of the query, body,
-/// success), add it here, and give it its row in `tests/it/access_matrix.rs`. The parameters that a path names,
+/// success), add it here, delete its row in `unbuilt.rs` and give it
+/// one in `tests/it/access_matrix.rs`. The parameters that a path names,
 /// credentials and refusals are added by `http::openapi`.
 ///
 /// Examples: `products/create.rs` (a body), `products/list.rs` (a query and pages), `products/show.rs` (one thing),
@@ -90,10 +92,21 @@ fn paths() -> OpenApiRouter<ManagementState> {
         .routes(routes!(devices::reset_secret::handle))
         .routes(routes!(devices::freeze::freeze))
         .routes(routes!(devices::freeze::unfreeze))
+        .routes(routes!(devices::list_groups::handle))
+        .routes(routes!(
+            devices::downlink::list_properties,
+            devices::downlink::update_properties
+        ))
+        .routes(routes!(
+            devices::list_messages::handle,
+            devices::downlink::create_message
+        ))
+        .routes(routes!(devices::downlink::create_command))
+        .routes(routes!(devices::downlink::create_async_command))
         .routes(routes!(events::handle))
         .routes(routes!(trace::handle));
     OpenApiRouter::default()
-        .nest("/v5/iot/{project_id}", project)
+        .nest("/v5/iot/{project_id}", unbuilt::add_to(project))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(metrics::handle))

@@ -1,9 +1,13 @@
-//! Devices (management-api.md §5): create, list, show, delete, freeze, unfreeze, reset of a secret.
+//! Devices (management-api.md §5): create, list, show, delete, freeze, unfreeze, reset of a secret; and what cannot be done
+//! to a device over HTTPS.
 
 pub mod create;
 pub mod delete;
+pub mod downlink;
 pub mod freeze;
 pub mod list;
+pub mod list_groups;
+pub mod list_messages;
 pub mod reset_secret;
 pub mod show;
 
