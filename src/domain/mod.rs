@@ -10,6 +10,7 @@ pub mod event_time;
 pub mod ids;
 pub mod json_scan;
 pub mod model;
+pub mod model_text;
 pub mod report;
 pub mod shadow;
 pub mod text_class;

@@ -38,7 +38,11 @@ impl InProcess {
             .uri(format!("{}{path}", self.base))
             .header(HOST, "in-process")
             .body(Body::from(body))?;
-        request.extensions_mut().insert(Principal { role: Role::Admin });
+        request.extensions_mut().insert(Principal {
+            access_key: String::new(),
+            name: "fieldgate".to_owned(),
+            role: Role::Admin,
+        });
         let response = self.routes.clone().oneshot(request).await?;
         let status = response.status();
         let bytes = response.into_body().collect().await?.to_bytes();

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Deed, Page, PageRequest, Result};
+use super::{Deed, Page, PageRequest, Result, StoreError};
 use crate::auth::secret::Secret;
 use crate::domain::clock::Timestamp;
 use crate::domain::device_search::DeviceSearch;
@@ -240,21 +240,32 @@ pub struct Device {
 }
 
 /// The payload of a change's event, made from the record as the change leaves it, inside the change's transaction.
-pub struct Payload<T>(Box<dyn FnOnce(&T) -> Bytes + Send>);
+pub struct Payload<T>(Render<T>);
+
+type Render<T> = Box<dyn FnOnce(&T) -> Result<Bytes> + Send>;
 
 impl<T> Payload<T> {
-    /// Made by `render`.
-    pub fn new(render: impl FnOnce(&T) -> Bytes + Send + 'static) -> Self {
-        Self(Box::new(render))
+    /// The record as the API shows it, as JSON.
+    pub fn json<V: Serialize>(view: impl FnOnce(&T) -> Result<V> + Send + 'static) -> Self {
+        Self(Box::new(move |record| {
+            let text = serde_json::to_vec(&view(record)?);
+            text.map(Bytes::from)
+                .map_err(|error| StoreError::Corrupt(error.to_string()))
+        }))
+    }
+
+    /// These bytes, whatever the record.
+    pub fn fixed(bytes: Bytes) -> Self {
+        Self(Box::new(move |_| Ok(bytes)))
     }
 
     /// Nothing.
     pub fn empty() -> Self {
-        Self::new(|_| Bytes::new())
+        Self::fixed(Bytes::new())
     }
 
     /// The bytes for this record.
-    pub fn render(self, record: &T) -> Bytes {
+    pub fn render(self, record: &T) -> Result<Bytes> {
         (self.0)(record)
     }
 }

@@ -15,7 +15,7 @@ use fieldgate::ingest::{Ingest, IngestSettings, LimitSettings, PasswordSettings,
 use fieldgate::observability::Metrics;
 use fieldgate::storage::{
     AccessKey, DeviceCreation, DeviceDeletion, DeviceFilter, FreezeOutcome, PageRequest, ProductCreation,
-    ProductDeletion, ProductFilter, RegistryChange, SecretSlot,
+    ProductDeletion, ProductFilter, RegistryChange, Slot,
 };
 
 use crate::bed::{Bed, NOW, PAGE, device_id, told};
@@ -88,7 +88,10 @@ pub async fn a_refused_change_leaves_no_event(bed: Bed) {
         DeviceDeletion::HasChildren
     );
     assert_eq!(
-        registry.set_frozen(device.key, false, told("x")).await.unwrap(),
+        registry
+            .set_frozen(device.key, false, None, told("x"))
+            .await
+            .unwrap(),
         FreezeOutcome::AlreadySo
     );
     let nobody = fieldgate::domain::ids::DeviceKey(999);
@@ -97,13 +100,13 @@ pub async fn a_refused_change_leaves_no_event(bed: Bed) {
         DeviceDeletion::NotFound
     );
     assert_eq!(
-        registry.set_frozen(nobody, true, told("x")).await.unwrap(),
+        registry.set_frozen(nobody, true, None, told("x")).await.unwrap(),
         FreezeOutcome::NotFound
     );
     let secret = Secret::new("another-secret".to_owned());
     assert!(
         !registry
-            .reset_secret(nobody, SecretSlot::Primary, secret, told("x"))
+            .reset_secret(nobody, Slot::Primary, secret, told("x"))
             .await
             .unwrap()
     );
@@ -183,17 +186,26 @@ pub async fn freezing_raises_the_epoch_and_unfreezing_does_not(bed: Bed) {
     let made = bed.device("d", product.key, None).await;
     let registry = &bed.stores.registry;
     assert_eq!(
-        registry.set_frozen(made.key, true, told("x")).await.unwrap(),
+        registry
+            .set_frozen(made.key, true, None, told("x"))
+            .await
+            .unwrap(),
         FreezeOutcome::Done
     );
     let frozen = registry.device(&device_id("d")).await.unwrap().unwrap();
     assert_eq!((frozen.frozen, frozen.epoch), (true, made.epoch + 1));
     assert_eq!(
-        registry.set_frozen(made.key, true, told("x")).await.unwrap(),
+        registry
+            .set_frozen(made.key, true, None, told("x"))
+            .await
+            .unwrap(),
         FreezeOutcome::AlreadySo
     );
     assert_eq!(
-        registry.set_frozen(made.key, false, told("x")).await.unwrap(),
+        registry
+            .set_frozen(made.key, false, None, told("x"))
+            .await
+            .unwrap(),
         FreezeOutcome::Done
     );
     let thawed = registry.device(&device_id("d")).await.unwrap().unwrap();
@@ -204,8 +216,8 @@ pub async fn each_secret_is_reset_for_itself(bed: Bed) {
     let product = bed.product("p").await;
     let made = bed.device("d", product.key, None).await;
     for (slot, text) in [
-        (SecretSlot::Primary, "first-secret"),
-        (SecretSlot::Secondary, "second-secret"),
+        (Slot::Primary, "first-secret"),
+        (Slot::Secondary, "second-secret"),
     ] {
         let secret = Secret::new(text.to_owned());
         assert!(
@@ -262,6 +274,7 @@ pub async fn a_device_made_anew_does_not_honour_the_old_token(bed: Bed) {
         event_time_max_ahead_ms: 600_000,
         cached_devices: 100,
         trace_entries: 10,
+        offline_after_ms: 60_000,
         limits: LimitSettings {
             device_requests_per_second: 0,
             instance_requests_per_second: 0,
@@ -335,13 +348,13 @@ pub async fn listeners_hear_of_a_change_before_its_caller(bed: Bed) {
     heard.lock().unwrap().clear();
     bed.stores
         .registry
-        .set_frozen(device.key, true, told("x"))
+        .set_frozen(device.key, true, None, told("x"))
         .await
         .unwrap();
     assert_eq!(heard.lock().unwrap().len(), 1);
     bed.stores
         .registry
-        .set_frozen(device.key, true, told("x"))
+        .set_frozen(device.key, true, None, told("x"))
         .await
         .unwrap();
     assert_eq!(heard.lock().unwrap().len(), 1, "a refused change is none");

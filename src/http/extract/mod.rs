@@ -1,5 +1,6 @@
 //! Extractors: what a handler needs before it runs, in the order its arguments name.
 
+pub mod attempt;
 pub mod body;
 pub mod caller;
 pub mod device;

@@ -5,30 +5,59 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 
+use super::attempt::Attempt;
 use super::device::request_id;
 use crate::auth::access_key::{self, Role};
 use crate::domain::ids::RequestId;
 use crate::http::error::{ApiError, ErrorKind};
 use crate::http::management::ManagementState;
 use crate::server::PeerAddress;
+use crate::storage::Deed;
 
 /// The header that carries `<access_key>:<secret_key>`.
 const AUTH_TOKEN: &str = "x-auth-token";
 
 /// An authenticated caller.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
+    /// Its access key; empty for the program itself.
+    pub access_key: String,
+    /// The key's name.
+    pub name: String,
     /// What it may do.
     pub role: Role,
+}
+
+impl Principal {
+    /// What the audit log calls it.
+    pub fn actor(&self) -> &str {
+        if self.access_key.is_empty() {
+            &self.name
+        } else {
+            &self.access_key
+        }
+    }
 }
 
 /// A caller who may read.
 pub struct Reader;
 
-/// A caller who may write, and the id of the request.
+/// A caller who may write to the project of the path.
+#[derive(Clone)]
 pub struct Writer {
+    /// What it is about to do.
+    pub deed: Deed,
     /// The request's id.
     pub request_id: RequestId,
+}
+
+impl Writer {
+    /// What it does is to make a thing of this id.
+    #[must_use]
+    pub fn making(mut self, id: &impl std::fmt::Display) -> Self {
+        self.deed.resource = format!("{}/{id}", self.deed.resource);
+        self
+    }
 }
 
 impl FromRequestParts<ManagementState> for Reader {
@@ -44,10 +73,16 @@ impl FromRequestParts<ManagementState> for Writer {
 
     async fn from_request_parts(parts: &mut Parts, state: &ManagementState) -> Result<Self, ApiError> {
         let principal = authorised(parts, state).await?;
+        let attempt = parts.extensions.get::<Attempt>();
+        let attempt =
+            attempt.ok_or_else(|| ApiError::new(ErrorKind::INTERNAL, "a write that no audit log sees"))?;
+        let from = parts.extensions.get::<PeerAddress>().map(|peer| peer.0.ip());
+        let deed = attempt.by(&principal, from);
         if principal.role != Role::Admin {
             return Err(ApiError::new(ErrorKind::NO_PERMISSION, "This key is a reader's."));
         }
         Ok(Self {
+            deed,
             request_id: request_id(parts)?,
         })
     }
@@ -114,5 +149,9 @@ async fn authenticate(parts: &Parts, state: &ManagementState) -> Result<Principa
         );
         return Err(ErrorKind::INVALID_TOKEN.into());
     }
-    Ok(Principal { role: key.role })
+    Ok(Principal {
+        access_key: key.access_key,
+        name: key.name,
+        role: key.role,
+    })
 }

@@ -1,16 +1,21 @@
 //! What operators and applications see: products, devices and a device's events (management-api.md §4, §5;
 //! routing.md §6), and the health of the instance.
 
+mod apps;
+mod audit;
 mod devices;
 mod events;
 mod metrics;
 mod products;
+mod shadow;
+mod tags;
 mod trace;
 mod unbuilt;
 
 use std::sync::Arc;
 
 use axum::extract::FromRef;
+use axum::middleware;
 use http::Uri;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -18,6 +23,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::error::{ApiError, ErrorKind};
+use super::extract::attempt::note_refusals;
 use super::extract::body::BodyBudget;
 use super::extract::principal::Writer;
 use super::health::{self, Readiness};
@@ -30,7 +36,8 @@ use crate::domain::ids::Position;
 use crate::history::History;
 use crate::ingest::ActivityBook;
 use crate::observability::Metrics;
-use crate::storage::{Change, Stores};
+use crate::shadow::Shadows;
+use crate::storage::{Change, Payload, Stores};
 
 /// What the management routes need.
 #[derive(Clone)]
@@ -41,6 +48,8 @@ pub struct ManagementState {
     pub activity: Arc<ActivityBook>,
     /// Events by device.
     pub history: History,
+    /// Devices' shadows.
+    pub shadows: Shadows,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The project of every path.
@@ -86,10 +95,21 @@ impl FromRef<ManagementState> for Document {
 fn paths() -> OpenApiRouter<ManagementState> {
     let project = OpenApiRouter::default()
         .routes(routes!(products::create::handle, products::list::handle))
-        .routes(routes!(products::show::handle, products::delete::handle))
+        .routes(routes!(
+            products::show::handle,
+            products::update::handle,
+            products::delete::handle
+        ))
         .routes(routes!(devices::create::handle, devices::list::handle))
-        .routes(routes!(devices::show::handle, devices::delete::handle))
+        .routes(routes!(
+            devices::show::handle,
+            devices::update::handle,
+            devices::delete::handle
+        ))
+        .routes(routes!(devices::search::handle))
         .routes(routes!(devices::reset_secret::handle))
+        .routes(routes!(devices::reset_fingerprint::handle))
+        .routes(routes!(devices::change_gateway::handle))
         .routes(routes!(devices::freeze::freeze))
         .routes(routes!(devices::freeze::unfreeze))
         .routes(routes!(devices::list_groups::handle))
@@ -103,8 +123,23 @@ fn paths() -> OpenApiRouter<ManagementState> {
         ))
         .routes(routes!(devices::downlink::create_command))
         .routes(routes!(devices::downlink::create_async_command))
+        .routes(routes!(
+            shadow::show::handle,
+            shadow::desire::handle,
+            shadow::clear::handle
+        ))
+        .routes(routes!(tags::bind::handle))
+        .routes(routes!(tags::unbind::handle))
+        .routes(routes!(tags::query::handle))
+        .routes(routes!(apps::add::handle, apps::list::handle))
+        .routes(routes!(
+            apps::show::handle,
+            apps::update::handle,
+            apps::delete::handle
+        ))
         .routes(routes!(events::handle))
-        .routes(routes!(trace::handle));
+        .routes(routes!(trace::handle))
+        .routes(routes!(audit::handle));
     OpenApiRouter::default()
         .nest("/v5/iot/{project_id}", unbuilt::add_to(project))
         .routes(routes!(health::healthz))
@@ -127,6 +162,7 @@ pub fn router(state: ManagementState) -> Routes {
     let (clock, metrics) = (state.clock.clone(), state.metrics.clone());
     let (routes, _) = paths().split_for_parts();
     let routes = routes
+        .route_layer(middleware::from_fn_with_state(state.clone(), note_refusals))
         // axum itself names the methods that the path takes, in `Allow`.
         .method_not_allowed_fallback(async || ApiError::from(ErrorKind::NO_METHOD))
         .fallback(no_path)
@@ -158,13 +194,12 @@ impl PageView {
     }
 }
 
-/// A registry change made now, told by `shown` as its event's payload.
-fn change(state: &ManagementState, writer: Writer, shown: &impl Serialize) -> Result<Change, ApiError> {
-    let payload =
-        serde_json::to_vec(shown).map_err(|error| ApiError::new(ErrorKind::INTERNAL, error.to_string()))?;
-    Ok(Change {
+/// A registry change made now by this caller; `payload` is that of its event.
+fn change<T>(state: &ManagementState, writer: Writer, payload: Payload<T>) -> Change<T> {
+    Change {
         at: state.clock.now(),
         request_id: writer.request_id,
-        payload: payload.into(),
-    })
+        deed: writer.deed,
+        payload,
+    }
 }

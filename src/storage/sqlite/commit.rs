@@ -59,10 +59,10 @@ pub(crate) enum Change {
     SetFrozen(DeviceKey, bool, Option<Bytes>, Told<Device>),
     ResetSecret(DeviceKey, Slot, Secret, Told<Device>),
     ResetFingerprint(DeviceKey, Slot, Option<String>, Told<Device>),
-    ChangeGateway(DeviceKey, DeviceId, Told<Device>),
+    MoveToGateway(DeviceKey, DeviceId, Told<Device>),
     BindTags(DeviceKey, Vec<Tag>, usize, Told<Device>),
     UnbindTags(DeviceKey, Vec<String>, Told<Device>),
-    ChangeShadow(DeviceKey, EventKind, Option<Position>, Told<Device>),
+    TellShadow(DeviceKey, EventKind, Option<Position>, Told<Device>),
     KeepRegistration(DeviceKey),
     Audit(Box<NewAuditEntry>),
     Purge(PurgeRequest),
@@ -314,7 +314,7 @@ impl SqliteCommit {
                 .reset_fingerprint(key, slot, fingerprint, told, group)
                 .await?
                 .into(),
-            Change::ChangeGateway(key, gateway, told) => {
+            Change::MoveToGateway(key, gateway, told) => {
                 self.change_gateway(key, &gateway, told, group).await?.into()
             }
             Change::BindTags(key, tags, most, told) => {
@@ -323,7 +323,7 @@ impl SqliteCommit {
             Change::UnbindTags(key, tag_keys, told) => {
                 self.unbind_tags(key, &tag_keys, told, group).await?.into()
             }
-            Change::ChangeShadow(key, kind, unless_since, told) => self
+            Change::TellShadow(key, kind, unless_since, told) => self
                 .change_shadow(key, kind, unless_since, told, group)
                 .await?
                 .into(),

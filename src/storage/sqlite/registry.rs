@@ -282,7 +282,7 @@ impl Registry for Sqlite {
         gateway: DeviceId,
         change: Told<Device>,
     ) -> Result<GatewayChange> {
-        self.change(Change::ChangeGateway(key, gateway, change), 0).await
+        self.change(Change::MoveToGateway(key, gateway, change), 0).await
     }
 
     async fn bind_tags(
@@ -311,7 +311,7 @@ impl Registry for Sqlite {
         unless_since: Option<Position>,
         change: Told<Device>,
     ) -> Result<ShadowChange> {
-        self.change(Change::ChangeShadow(key, kind, unless_since, change), 8192)
+        self.change(Change::TellShadow(key, kind, unless_since, change), 8192)
             .await
     }
 

@@ -144,7 +144,7 @@ fn push_condition(query: &mut Query, condition: &Condition, online_since: Timest
             push_tree(query, key, &mut |query, test| push_text(query, "tag_key", test));
             query.push(" AND ");
             push_tree(query, value, &mut |query, test| {
-                push_text(query, "tag_value", test)
+                push_text(query, "tag_value", test);
             });
             query.push(")");
         }
@@ -186,7 +186,7 @@ fn push_text_field(query: &mut Query, field: TextField, test: &TextTest) {
 /// Some tag's key or value passes; with `!=` and `not in`, every one does.
 fn push_tag(query: &mut Query, column: &'static str, test: &TextTest) {
     let (within, positive) = match test {
-        TextTest::Choice(Choice::NotEqual(text)) => ("NOT IN", TextTest::Choice(Choice::Equal(text.clone()))),
+        TextTest::Choice(Choice::NotEqual(one)) => ("NOT IN", TextTest::Choice(Choice::Equal(one.clone()))),
         TextTest::Choice(Choice::NotIn(list)) => ("NOT IN", TextTest::Choice(Choice::In(list.clone()))),
         other => ("IN", other.clone()),
     };

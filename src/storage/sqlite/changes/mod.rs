@@ -75,7 +75,7 @@ impl SqliteCommit {
             reported_by: None,
             received: told.at,
             request_id: told.request_id.clone(),
-            payload: told.payload.render(record),
+            payload: told.payload.render(record)?,
             faults: None,
         };
         self.place(group, event);
