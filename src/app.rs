@@ -45,6 +45,9 @@ pub enum StartError {
     /// The database does not open.
     #[error(transparent)]
     Storage(#[from] sqlite::OpenError),
+    /// A command that makes none finds no database.
+    #[error("there is no database at {0}: name the server's --config or --data-dir")]
+    NoDatabase(String),
     /// The store failed at the start.
     #[error("the store failed: {0}")]
     Store(#[from] crate::storage::StoreError),
@@ -91,6 +94,14 @@ pub async fn open_beside(config: &Config) -> Result<Stores, StartError> {
     let metrics = Arc::new(Metrics::new()?);
     let (stores, _) = open_stores(config, &Lifecycle::new(), metrics).await?;
     Ok(stores)
+}
+
+/// The same, for a command that has nothing to do where no database is.
+pub async fn open_existing(config: &Config) -> Result<Stores, StartError> {
+    if !sqlite::exists(&config.storage.url) {
+        return Err(StartError::NoDatabase(config.storage.url.clone()));
+    }
+    open_beside(config).await
 }
 
 /// Opens the configured database, making what is missing.

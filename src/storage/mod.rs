@@ -515,6 +515,21 @@ pub struct AccessKey {
     pub created: Timestamp,
 }
 
+/// An access key as a list shows it: without its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedKey {
+    /// Identifies it.
+    pub access_key: String,
+    /// A person's name for it.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// Whether it is refused.
+    pub disabled: bool,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
 /// The instance's own facts and its access keys.
 #[async_trait]
 pub trait Settings: Send + Sync {
@@ -524,6 +539,12 @@ pub trait Settings: Send + Sync {
     async fn create_key(&self, key: &AccessKey) -> Result<()>;
     /// A key by its access key; read at each use, so that a change by another process holds at once.
     async fn key(&self, access_key: &str) -> Result<Option<AccessKey>>;
+    /// All keys, the oldest first.
+    async fn list_keys(&self) -> Result<Vec<ListedKey>>;
+    /// Disables a key or enables it again. False: no such key.
+    async fn set_key_disabled(&self, access_key: &str, disabled: bool) -> Result<bool>;
+    /// Deletes a key. False: no such key.
+    async fn delete_key(&self, access_key: &str) -> Result<bool>;
 }
 
 /// A backend's roles, as the composition root hands them out.

@@ -10,7 +10,7 @@ use crate::auth::secret::random_bytes;
 use crate::auth::secret_box::SecretBox;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::AppId;
-use crate::storage::{AccessKey, App, Result, Settings, StoreError};
+use crate::storage::{AccessKey, App, ListedKey, Result, Settings, StoreError};
 
 const CHECK: &str = "master_key_check";
 const PROJECT: &str = "project_id";
@@ -95,6 +95,17 @@ pub(super) async fn project_id(executor: impl Executor<'_, Database = Database>)
     String::from_utf8(value).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
+fn listed_key(row: &SqliteRow) -> Result<ListedKey> {
+    let role: String = row.try_get("role").map_err(unavailable)?;
+    Ok(ListedKey {
+        access_key: row.try_get("access_key").map_err(unavailable)?,
+        name: row.try_get("name").map_err(unavailable)?,
+        role: role.parse().map_err(StoreError::Corrupt)?,
+        disabled: row.try_get("disabled").map_err(unavailable)?,
+        created: Timestamp(row.try_get("created_ms").map_err(unavailable)?),
+    })
+}
+
 fn binding(access_key: &str) -> Vec<u8> {
     format!("key:{access_key}").into_bytes()
 }
@@ -125,23 +136,48 @@ impl Settings for Sqlite {
 
     async fn key(&self, access_key: &str) -> Result<Option<AccessKey>> {
         let row = sqlx::query(
-            "SELECT name, role, secret, disabled, created_ms FROM access_keys WHERE access_key = ?",
+            "SELECT access_key, name, role, secret, disabled, created_ms FROM access_keys WHERE access_key = ?",
         )
         .bind(access_key)
         .fetch_optional(&self.pool)
         .await
         .map_err(unavailable)?;
         let Some(row) = row else { return Ok(None) };
-        let role: String = row.try_get("role").map_err(unavailable)?;
+        let listed = listed_key(&row)?;
         let sealed: Vec<u8> = row.try_get("secret").map_err(unavailable)?;
         let secret = self.secrets.open(&sealed, &binding(access_key));
         Ok(Some(AccessKey {
-            access_key: access_key.to_owned(),
-            name: row.try_get("name").map_err(unavailable)?,
-            role: role.parse().map_err(StoreError::Corrupt)?,
+            access_key: listed.access_key,
+            name: listed.name,
+            role: listed.role,
             secret: secret.map_err(|error| StoreError::Corrupt(format!("an access key: {error}")))?,
-            disabled: row.try_get("disabled").map_err(unavailable)?,
-            created: Timestamp(row.try_get("created_ms").map_err(unavailable)?),
+            disabled: listed.disabled,
+            created: listed.created,
         }))
+    }
+
+    async fn list_keys(&self) -> Result<Vec<ListedKey>> {
+        let rows = sqlx::query(
+            "SELECT access_key, name, role, disabled, created_ms FROM access_keys ORDER BY created_ms, access_key",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(unavailable)?;
+        rows.iter().map(listed_key).collect()
+    }
+
+    async fn set_key_disabled(&self, access_key: &str, disabled: bool) -> Result<bool> {
+        let done = sqlx::query("UPDATE access_keys SET disabled = ? WHERE access_key = ?")
+            .bind(disabled)
+            .bind(access_key)
+            .execute(&self.pool);
+        Ok(done.await.map_err(unavailable)?.rows_affected() > 0)
+    }
+
+    async fn delete_key(&self, access_key: &str) -> Result<bool> {
+        let done = sqlx::query("DELETE FROM access_keys WHERE access_key = ?")
+            .bind(access_key)
+            .execute(&self.pool);
+        Ok(done.await.map_err(unavailable)?.rows_affected() > 0)
     }
 }
