@@ -7,6 +7,7 @@ use std::time::Duration;
 use rustls::ServerConfig;
 
 use crate::auth::access_token::TokenKey;
+use crate::auth::api_token::ApiTokenKey;
 use crate::auth::secret_box::{MasterKey, SecretBox};
 use crate::config::Config;
 use crate::domain::clock::{Clock, SystemClock};
@@ -196,6 +197,8 @@ impl App {
             history: History::new(&stores),
             clock: clock.clone(),
             project_id: project_id.clone(),
+            tokens: Arc::new(ApiTokenKey::new(&master)),
+            signature_max_skew_ms: config.management.signature_max_skew_seconds.saturating_mul(1000),
             offline_after_ms: config.ingest.device_offline_after_hours.saturating_mul(3_600_000),
         };
         ingest.start_writers(&lifecycle, lifecycle.token());

@@ -6,3 +6,4 @@ pub mod device;
 pub mod fields;
 pub mod principal;
 pub mod query;
+pub mod signature;

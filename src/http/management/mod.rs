@@ -5,12 +5,15 @@ mod devices;
 mod events;
 mod metrics;
 mod products;
+mod projects;
+mod tokens;
 mod trace;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::FromRef;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use http::Uri;
 use serde::Serialize;
@@ -19,9 +22,11 @@ use super::Routes;
 use super::error::{ApiError, ErrorKind};
 use super::extract::body::BodyBudget;
 use super::extract::principal::Writer;
+use super::extract::signature;
 use super::health::{self, Readiness};
 use super::request_log::Logged;
 use super::strict::Strict;
+use crate::auth::api_token::ApiTokenKey;
 use crate::domain::clock::Clock;
 use crate::domain::ids::Position;
 use crate::history::History;
@@ -42,6 +47,10 @@ pub struct ManagementState {
     pub clock: Arc<dyn Clock>,
     /// The project of every path.
     pub project_id: String,
+    /// Signs and reads the tokens that callers get.
+    pub tokens: Arc<ApiTokenKey>,
+    /// How far off a signed request's date may be, milliseconds.
+    pub signature_max_skew_ms: i64,
     /// What `/metrics` shows.
     pub metrics: Arc<Metrics>,
     /// What bodies may take.
@@ -83,8 +92,11 @@ pub fn router(state: ManagementState, readiness: Arc<Readiness>) -> Routes {
         .route("/devices/{device_id}/trace", get(trace::handle));
     let routes = Router::new()
         .nest("/v5/iot/{project_id}", project)
-        .merge(health::routes(readiness))
+        .route("/v3/projects", get(projects::handle))
         .route("/metrics", get(metrics::handle))
+        .route_layer(from_fn_with_state(state.clone(), signature::judge))
+        .merge(health::routes(readiness))
+        .route("/v3/auth/tokens", post(tokens::handle))
         // axum itself names the methods that the path takes, in `Allow`.
         .method_not_allowed_fallback(async || ApiError::from(ErrorKind::NO_METHOD))
         .fallback(no_path)
@@ -118,6 +130,13 @@ impl PageView {
 fn change(state: &ManagementState, writer: Writer, shown: &impl Serialize) -> Result<Change, ApiError> {
     let payload =
         serde_json::to_vec(shown).map_err(|error| ApiError::new(ErrorKind::INTERNAL, error.to_string()))?;
+    tracing::info!(
+        request_id = %writer.request_id,
+        access_key = writer.principal.access_key,
+        key_name = writer.principal.name,
+        peer = writer.peer.map(tracing::field::display),
+        "a change of the registry"
+    );
     Ok(Change {
         at: state.clock.now(),
         request_id: writer.request_id,
