@@ -7,6 +7,7 @@ use std::time::Duration;
 use rustls::ServerConfig;
 
 use crate::auth::access_token::TokenKey;
+use crate::auth::api_token::ApiTokenKey;
 use crate::auth::secret_box::{MasterKey, SecretBox};
 use crate::config::Config;
 use crate::domain::clock::{Clock, SystemClock};
@@ -47,6 +48,9 @@ pub enum StartError {
     /// The database does not open.
     #[error(transparent)]
     Storage(#[from] sqlite::OpenError),
+    /// A command that makes none finds no database.
+    #[error("there is no database at {0}: name the server's --config or --data-dir")]
+    NoDatabase(String),
     /// The store failed at the start.
     #[error("the store failed: {0}")]
     Store(#[from] crate::storage::StoreError),
@@ -98,6 +102,14 @@ pub async fn open_beside(config: &Config) -> Result<Stores, StartError> {
     let metrics = Arc::new(Metrics::new()?);
     let (stores, _) = open_stores(config, &Lifecycle::new(), metrics).await?;
     Ok(stores)
+}
+
+/// The same, for a command that has nothing to do where no database is.
+pub async fn open_existing(config: &Config) -> Result<Stores, StartError> {
+    if !sqlite::exists(&config.storage.url) {
+        return Err(StartError::NoDatabase(config.storage.url.clone()));
+    }
+    open_beside(config).await
 }
 
 /// Opens the configured database, making what is missing.
@@ -202,6 +214,8 @@ impl App {
             project_id: project_id.clone(),
             readiness: readiness.clone(),
             document: management::document(&device_host(&config)).map_err(StartError::Document)?,
+            tokens: Arc::new(ApiTokenKey::new(&master)),
+            signature_max_skew_ms: config.management.signature_max_skew_seconds.saturating_mul(1000),
             offline_after_ms: config.ingest.offline_after_ms(),
         };
         ingest.start_writers(&lifecycle, lifecycle.token());

@@ -67,6 +67,8 @@ section! {
     ManagementConfig {
         /// Where operators and applications connect.
         listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8444)),
+        /// How far off a signed request's date may be.
+        signature_max_skew_seconds: i64 = 900,
     }
 }
 

@@ -7,6 +7,7 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::auth::request_signature::Refusal as SignatureRefusal;
 use crate::auth::secret::RandomError;
 use crate::domain::ids::DeviceId;
 use crate::ingest::{AuthenticationRefusal, Limit, LimitReached, ReportRefusal, TokenRefusal};
@@ -162,6 +163,14 @@ impl ApiError {
         }
     }
 
+    /// A row of the table, with a reason that is for the log alone.
+    pub fn unexplained(kind: ErrorKind, reason: impl Into<Box<str>>) -> Self {
+        Self {
+            logged: Some(reason.into()),
+            ..Self::from(kind)
+        }
+    }
+
     /// 405, naming the methods that the path takes.
     pub fn method_not_allowed(allow: &'static str) -> Self {
         Self {
@@ -271,13 +280,23 @@ impl From<AuthenticationRefusal> for ApiError {
     }
 }
 
+impl From<SignatureRefusal> for ApiError {
+    fn from(refusal: SignatureRefusal) -> Self {
+        let reason = refusal.to_string();
+        match refusal {
+            // What helps the caller, and tells of no key.
+            SignatureRefusal::Skewed { .. } | SignatureRefusal::UnknownAlgorithm(_) => {
+                Self::new(ErrorKind::UNAUTHENTICATED, format!("{reason}."))
+            }
+            _ => Self::unexplained(ErrorKind::UNAUTHENTICATED, reason),
+        }
+    }
+}
+
 impl From<TokenRefusal> for ApiError {
     fn from(refusal: TokenRefusal) -> Self {
         match refusal {
-            TokenRefusal::Invalid { reason } => Self {
-                logged: Some(reason.into()),
-                ..Self::from(ErrorKind::INVALID_TOKEN)
-            },
+            TokenRefusal::Invalid { reason } => Self::unexplained(ErrorKind::INVALID_TOKEN, reason),
             TokenRefusal::Store(error) => error.into(),
         }
     }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::Result;
+use super::{NewAuditEntry, Result};
 use crate::auth::access_key::Role;
 use crate::auth::secret::Secret;
 use crate::domain::clock::Timestamp;
@@ -24,13 +24,35 @@ pub struct AccessKey {
     pub created: Timestamp,
 }
 
-/// The instance's own facts and its access keys.
+/// An access key as a list shows it: without its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedKey {
+    /// Identifies it.
+    pub access_key: String,
+    /// A person's name for it.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// Whether it is refused.
+    pub disabled: bool,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+/// The instance's own facts and its access keys. What is done to a key is written to the audit log with it.
 #[async_trait]
 pub trait Settings: Send + Sync {
     /// The instance's project id, made at the first start.
     async fn project_id(&self) -> Result<String>;
     /// Stores a key.
-    async fn create_key(&self, key: &AccessKey) -> Result<()>;
+    async fn create_key(&self, key: &AccessKey, noted: &NewAuditEntry) -> Result<()>;
     /// A key by its access key; read at each use, so that a change by another process holds at once.
     async fn key(&self, access_key: &str) -> Result<Option<AccessKey>>;
+    /// All keys, the oldest first.
+    async fn list_keys(&self) -> Result<Vec<ListedKey>>;
+    /// Disables a key or enables it again. False: no such key.
+    async fn set_key_disabled(&self, access_key: &str, disabled: bool, noted: &NewAuditEntry)
+    -> Result<bool>;
+    /// Deletes a key. False: no such key.
+    async fn delete_key(&self, access_key: &str, noted: &NewAuditEntry) -> Result<bool>;
 }

@@ -10,8 +10,8 @@ use fieldgate::domain::event::{EventKind, NewEvent, StoredEvent};
 use fieldgate::domain::ids::{AppId, DeviceId, NodeId, Position, ProductId, ProductKey, RequestId};
 use fieldgate::storage::writer::WriterLimits;
 use fieldgate::storage::{
-    AuthType, Change, Deed, Device, DeviceCreation, NewDevice, NewProduct, PageRequest, Payload, Product,
-    ProductAttributes, ProductCreation, Stores,
+    AuthType, Change, DONE, Deed, Device, DeviceCreation, NewAuditEntry, NewDevice, NewProduct, PageRequest,
+    Payload, Product, ProductAttributes, ProductCreation, Stores,
 };
 
 pub const NOW: Timestamp = Timestamp(1_795_421_730_000);
@@ -109,6 +109,16 @@ pub fn device_id(text: &str) -> DeviceId {
 
 pub fn request_id(number: u8) -> RequestId {
     RequestId::new(NOW, [number; 10])
+}
+
+pub fn noted() -> NewAuditEntry {
+    let told: Change<()> = told("");
+    NewAuditEntry {
+        at: told.at,
+        request_id: told.request_id,
+        deed: told.deed,
+        outcome: DONE.to_owned(),
+    }
 }
 
 pub fn told<T>(payload: &'static str) -> Change<T> {

@@ -14,11 +14,11 @@ use fieldgate::domain::model::ValidationMode;
 use fieldgate::ingest::{Ingest, IngestSettings, LimitSettings, PasswordSettings, TokenRefusal};
 use fieldgate::observability::Metrics;
 use fieldgate::storage::{
-    AccessKey, DeviceCreation, DeviceDeletion, DeviceFilter, FreezeOutcome, PageRequest, ProductCreation,
-    ProductDeletion, ProductFilter, RegistryChange, Slot,
+    AccessKey, DeviceCreation, DeviceDeletion, DeviceFilter, FreezeOutcome, ListedKey, PageRequest,
+    ProductCreation, ProductDeletion, ProductFilter, RegistryChange, Slot,
 };
 
-use crate::bed::{Bed, NOW, PAGE, device_id, told};
+use crate::bed::{Bed, NOW, PAGE, device_id, noted, told};
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -456,16 +456,20 @@ pub async fn a_description_outlives_its_device(bed: Bed) {
     assert_eq!(description.tags, None);
 }
 
-pub async fn access_keys_are_found_again(bed: Bed) {
-    let key = AccessKey {
-        access_key: "AK".to_owned(),
+fn access_key(access_key: &str, created: Timestamp) -> AccessKey {
+    AccessKey {
+        access_key: access_key.to_owned(),
         name: "someone".to_owned(),
         role: Role::Reader,
         secret: Secret::new("a-secret-key".to_owned()),
         disabled: false,
-        created: NOW,
-    };
-    bed.stores.settings.create_key(&key).await.unwrap();
+        created,
+    }
+}
+
+pub async fn access_keys_are_found_again(bed: Bed) {
+    let key = access_key("AK", NOW);
+    bed.stores.settings.create_key(&key, &noted()).await.unwrap();
     let bed = bed.reopened().await;
     let found = bed.stores.settings.key("AK").await.unwrap().unwrap();
     assert_eq!(
@@ -474,4 +478,47 @@ pub async fn access_keys_are_found_again(bed: Bed) {
     );
     assert_eq!(found.secret.expose(), "a-secret-key");
     assert!(bed.stores.settings.key("BK").await.unwrap().is_none());
+}
+
+pub async fn access_keys_are_listed_disabled_and_deleted(bed: Bed) {
+    let settings = bed.stores.settings.clone();
+    for (id, created) in [("AK-B", NOW), ("AK-A", NOW), ("AK-0", NOW.plus_millis(1))] {
+        settings
+            .create_key(&access_key(id, created), &noted())
+            .await
+            .unwrap();
+    }
+    // One access key names one key; its name may repeat.
+    assert!(
+        settings
+            .create_key(&access_key("AK-A", NOW), &noted())
+            .await
+            .is_err()
+    );
+    assert!(settings.set_key_disabled("AK-B", true, &noted()).await.unwrap());
+    assert!(!settings.set_key_disabled("AK-X", true, &noted()).await.unwrap());
+    let listed = settings.list_keys().await.unwrap();
+    let shown: Vec<_> = listed
+        .iter()
+        .map(|key| (key.access_key.as_str(), key.disabled))
+        .collect();
+    assert_eq!(
+        shown,
+        [("AK-A", false), ("AK-B", true), ("AK-0", false)]
+    );
+    let ListedKey {
+        name, role, created, ..
+    } = &listed[2];
+    assert_eq!(
+        (name.as_str(), *role, *created),
+        ("someone", Role::Reader, NOW.plus_millis(1))
+    );
+    assert!(settings.key("AK-B").await.unwrap().unwrap().disabled);
+    assert!(settings.set_key_disabled("AK-B", false, &noted()).await.unwrap());
+    assert!(settings.set_key_disabled("AK-B", false, &noted()).await.unwrap());
+    assert!(!settings.key("AK-B").await.unwrap().unwrap().disabled);
+    assert!(settings.delete_key("AK-B", &noted()).await.unwrap());
+    assert!(!settings.delete_key("AK-B", &noted()).await.unwrap());
+    assert!(settings.key("AK-B").await.unwrap().is_none());
+    assert_eq!(settings.list_keys().await.unwrap().len(), 2);
 }

@@ -7,3 +7,4 @@ pub mod device;
 pub mod fields;
 pub mod principal;
 pub mod query;
+pub mod signature;

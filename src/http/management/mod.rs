@@ -7,15 +7,17 @@ mod devices;
 mod events;
 mod metrics;
 mod products;
+mod projects;
 mod shadow;
 mod tags;
+mod tokens;
 mod trace;
 mod unbuilt;
 
 use std::sync::Arc;
 
 use axum::extract::FromRef;
-use axum::middleware;
+use axum::middleware::from_fn_with_state;
 use http::Uri;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -26,11 +28,13 @@ use super::error::{ApiError, ErrorKind};
 use super::extract::attempt::note_refusals;
 use super::extract::body::BodyBudget;
 use super::extract::principal::Writer;
+use super::extract::signature;
 use super::health::{self, Readiness};
 use super::openapi::{self, Document};
 use super::request_log::Logged;
 use super::strict::Strict;
 use super::{Routes, device};
+use crate::auth::api_token::ApiTokenKey;
 use crate::domain::clock::Clock;
 use crate::domain::ids::Position;
 use crate::history::History;
@@ -54,6 +58,10 @@ pub struct ManagementState {
     pub clock: Arc<dyn Clock>,
     /// The project of every path.
     pub project_id: String,
+    /// Signs and reads the tokens that callers get.
+    pub tokens: Arc<ApiTokenKey>,
+    /// How far off a signed request's date may be, milliseconds.
+    pub signature_max_skew_ms: i64,
     /// What `/metrics` shows.
     pub metrics: Arc<Metrics>,
     /// What bodies may take.
@@ -142,6 +150,8 @@ fn paths() -> OpenApiRouter<ManagementState> {
         .routes(routes!(audit::handle));
     OpenApiRouter::default()
         .nest("/v5/iot/{project_id}", unbuilt::add_to(project))
+        .routes(routes!(projects::handle))
+        .routes(routes!(tokens::handle))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(metrics::handle))
@@ -162,7 +172,8 @@ pub fn router(state: ManagementState) -> Routes {
     let (clock, metrics) = (state.clock.clone(), state.metrics.clone());
     let (routes, _) = paths().split_for_parts();
     let routes = routes
-        .route_layer(middleware::from_fn_with_state(state.clone(), note_refusals))
+        .route_layer(from_fn_with_state(state.clone(), signature::judge))
+        .route_layer(from_fn_with_state(state.clone(), note_refusals))
         // axum itself names the methods that the path takes, in `Allow`.
         .method_not_allowed_fallback(async || ApiError::from(ErrorKind::NO_METHOD))
         .fallback(no_path)

@@ -1,7 +1,7 @@
 //! The audit log.
 
 use async_trait::async_trait;
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{QueryBuilder, Row, Sqlite as Database};
 
 use super::commit::Change;
@@ -37,6 +37,27 @@ fn entry(row: &SqliteRow) -> Result<AuditEntry> {
             outcome: text("outcome")?,
         },
     })
+}
+
+/// Writes an entry, as part of whatever transaction is open.
+pub(super) async fn insert(
+    connection: &mut SqliteConnection,
+    entry: &NewAuditEntry,
+) -> std::result::Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO audit (at_ms, request_id, actor, action, resource, origin, outcome)
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(entry.at.0)
+    .bind(entry.request_id.as_bytes().as_slice())
+    .bind(&entry.deed.actor)
+    .bind(&entry.deed.action)
+    .bind(&entry.deed.resource)
+    .bind(&entry.deed.from)
+    .bind(&entry.outcome)
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 #[async_trait]

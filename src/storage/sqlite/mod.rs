@@ -98,8 +98,7 @@ pub async fn open(
     lifecycle: &Lifecycle,
     now: Timestamp,
 ) -> Result<Stores, OpenError> {
-    let path = url.strip_prefix("sqlite://").filter(|path| !path.is_empty());
-    let path = PathBuf::from(path.ok_or_else(|| OpenError::Url(url.to_owned()))?);
+    let path = path_of(url).ok_or_else(|| OpenError::Url(url.to_owned()))?;
     let fault = |cause: &dyn std::fmt::Display| OpenError::File {
         path: path.display().to_string(),
         cause: cause.to_string(),
@@ -153,6 +152,16 @@ pub async fn open(
         settings: sqlite.clone(),
         audit: sqlite,
     })
+}
+
+/// Whether there is a database at `url`.
+pub fn exists(url: &str) -> bool {
+    path_of(url).is_some_and(|path| path.exists())
+}
+
+fn path_of(url: &str) -> Option<PathBuf> {
+    let path = url.strip_prefix("sqlite://").filter(|path| !path.is_empty());
+    path.map(PathBuf::from)
 }
 
 fn make_folder(path: &Path) -> std::io::Result<()> {
@@ -210,7 +219,7 @@ async fn connect(path: &Path, synchronous: SqliteSynchronous) -> Result<SqliteCo
 
 /// `beside` is attached as `followers`, for searches that look into both.
 async fn pool(path: &Path, connections: u32, beside: Option<&Path>) -> Result<SqlitePool, sqlx::Error> {
-    // `create_key` writes through it, so it is as durable as the writer.
+    // Access keys are written through it, so it is as durable as the writer.
     let options = connect_options(path, SqliteSynchronous::Full);
     let beside = beside.map(|path| path.display().to_string());
     SqlitePoolOptions::new()

@@ -9,7 +9,7 @@ mod tags;
 use sqlx::sqlite::SqliteRow;
 
 use super::commit::{Group, SqliteCommit};
-use super::unavailable;
+use super::{audit_log, unavailable};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::ids::{DeviceKey, RequestId, VersionKey};
@@ -18,20 +18,9 @@ use crate::storage::{Change as Told, DONE, Deed, NewAuditEntry, Result};
 impl SqliteCommit {
     /// Writes a row of the audit log.
     pub(super) async fn note(&mut self, entry: &NewAuditEntry) -> Result<bool> {
-        sqlx::query(
-            "INSERT INTO audit (at_ms, request_id, actor, action, resource, origin, outcome)
-             VALUES (?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(entry.at.0)
-        .bind(entry.request_id.as_bytes().as_slice())
-        .bind(&entry.deed.actor)
-        .bind(&entry.deed.action)
-        .bind(&entry.deed.resource)
-        .bind(&entry.deed.from)
-        .bind(&entry.outcome)
-        .execute(self.connection())
-        .await
-        .map_err(unavailable)?;
+        audit_log::insert(self.connection(), entry)
+            .await
+            .map_err(unavailable)?;
         Ok(true)
     }
 
