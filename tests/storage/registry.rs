@@ -502,10 +502,7 @@ pub async fn access_keys_are_listed_disabled_and_deleted(bed: Bed) {
         .iter()
         .map(|key| (key.access_key.as_str(), key.disabled))
         .collect();
-    assert_eq!(
-        shown,
-        [("AK-A", false), ("AK-B", true), ("AK-0", false)]
-    );
+    assert_eq!(shown, [("AK-A", false), ("AK-B", true), ("AK-0", false)]);
     let ListedKey {
         name, role, created, ..
     } = &listed[2];
