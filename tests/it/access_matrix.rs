@@ -79,21 +79,9 @@ impl Callers {
         self.gate.management_wire().call(method, path, &headers, b"")
     }
 
-    /// The path with ids in place of its placeholders.
-    fn filled(&self, path: &str, project_id: &str) -> String {
-        let part = |part: &str| match part {
-            "{project_id}" => project_id.to_owned(),
-            "{device_id}" => "am1".to_owned(),
-            "{product_id}" => "demo".to_owned(),
-            part if part.starts_with('{') => NO_ID.to_owned(),
-            part => part.to_owned(),
-        };
-        path.split('/').map(part).collect::<Vec<_>>().join("/")
-    }
-
     /// Every caller but an administrator gets the answer that a reader's or a writer's operation owes it.
     fn check(&self, name: &str, method: &str, path: &str, access: Access) {
-        let at = self.filled(path, &self.gate.project_id);
+        let at = filled(path, &self.gate.project_id);
         let told = |caller: &str, reply: &Reply, status: u16, code: &str| {
             assert_eq!(
                 (reply.status, reply.error_code().as_str()),
@@ -111,7 +99,7 @@ impl Callers {
         ] {
             told(wrong, &self.call(method, &at, Some(wrong)), 403, "IOTDA.000004");
         }
-        let foreign = self.filled(path, "another");
+        let foreign = filled(path, "another");
         for key in [&self.gate.admin, &self.reader] {
             let reply = self.call(method, &foreign, Some(key));
             told("another project's", &reply, 403, "IOTDA.000021");
@@ -126,6 +114,18 @@ impl Callers {
             assert!(!refused, "{name}, a reader: {}", read.text());
         }
     }
+}
+
+/// The path with ids in place of its placeholders.
+fn filled(path: &str, project_id: &str) -> String {
+    let part = |part: &str| match part {
+        "{project_id}" => project_id.to_owned(),
+        "{device_id}" => "am1".to_owned(),
+        "{product_id}" => "demo".to_owned(),
+        part if part.starts_with('{') => NO_ID.to_owned(),
+        part => part.to_owned(),
+    };
+    path.split('/').map(part).collect::<Vec<_>>().join("/")
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn each_caller_may_do_what_the_table_says() {
                 reply.assert_refused(400, "IOTDA.000006", "");
             }
             Device => {
-                let path = callers.filled(path, "");
+                let path = filled(path, "");
                 callers
                     .gate
                     .device_post(&path, "", b"")
@@ -196,7 +196,7 @@ fn what_the_sdk_names_and_is_not_built_says_so_after_the_same_checks() {
         }
         unbuilt += 1;
         let path = format!("/v5/iot/{{project_id}}{path}");
-        let at = callers.filled(&path, &callers.gate.project_id);
+        let at = filled(&path, &callers.gate.project_id);
         let reply = callers.call(method, &at, Some(&callers.gate.admin));
         reply.assert_refused(501, "IOTDA.000029", name);
         let reads = method == "GET"

@@ -14,6 +14,7 @@ use crate::http::extract::body::PlainBody;
 use crate::http::extract::fields::Fields;
 use crate::http::extract::principal::Writer;
 use crate::http::management::{ManagementState, change};
+use crate::http::schema::{DeviceSecret, Id36, Id64, Id128, Name256, Name2048, choice, documented};
 use crate::storage::{Device, DeviceCreation, NewDevice, Product};
 
 /// The largest `extension_info`, in bytes.
@@ -23,21 +24,21 @@ const MAX_EXTENSION_BYTES: usize = 1024;
 #[derive(ToSchema)]
 struct AddDevice {
     /// Absent: `{product_id}_{node_id}`.
-    #[schema(value_type = Option<String>, max_length = 128, pattern = "^[A-Za-z0-9_-]+$")]
+    #[schema(value_type = Option<Id128>)]
     device_id: DeviceId,
-    #[schema(value_type = String, max_length = 64, pattern = "^[A-Za-z0-9_-]+$")]
+    #[schema(value_type = Id64)]
     node_id: NodeId,
-    #[schema(value_type = String, max_length = 36, pattern = "^[A-Za-z0-9_-]+$")]
+    #[schema(value_type = Id36)]
     product_id: ProductId,
     /// The product's resource space; absent: the default one, else that of the earliest product of this id.
-    #[schema(value_type = Option<String>, max_length = 36, pattern = "^[A-Za-z0-9_-]+$")]
+    #[schema(value_type = Option<Id36>)]
     app_id: Option<AppId>,
     /// The device that reports for it, which makes it a child.
-    #[schema(value_type = Option<String>, max_length = 128, pattern = "^[A-Za-z0-9_-]+$")]
+    #[schema(value_type = Option<Id128>)]
     gateway_id: Option<DeviceId>,
-    #[schema(max_length = 256)]
+    #[schema(value_type = Option<Name256>)]
     device_name: Option<String>,
-    #[schema(max_length = 2048)]
+    #[schema(value_type = Option<Name2048>)]
     description: Option<String>,
     /// Free, at most 1 KB.
     #[schema(value_type = Option<Object>)]
@@ -46,21 +47,26 @@ struct AddDevice {
     auth_info: AddAuthInfo,
 }
 
+documented! {
+    /// Certificates are for MQTT.
+    AuthType = choice(&["SECRET"]);
+}
+
 /// How a device authenticates.
 #[derive(ToSchema)]
 struct AddAuthInfo {
-    /// SECRET.
+    /// What a device over HTTPS authenticates by.
     #[expect(dead_code, reason = "there is one kind")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<AuthType>)]
     auth_type: (),
     /// Absent: generated.
-    #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9_-]{8,32}$")]
+    #[schema(value_type = Option<DeviceSecret>)]
     secret: Secret,
     /// Whether it connects by a secure protocol alone; true.
     #[schema(value_type = Option<bool>)]
     secure_access: bool,
     /// 0: the registration never ends.
-    #[schema(value_type = Option<i64>)]
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 0)]
     timeout: i64,
 }
 

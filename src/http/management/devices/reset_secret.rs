@@ -13,24 +13,26 @@ use crate::http::extract::fields::Fields;
 use crate::http::extract::principal::Writer;
 use crate::http::extract::query::Parameters;
 use crate::http::management::{ManagementState, change};
+use crate::http::schema::{DeviceSecret, choice, documented};
 use crate::storage::SecretSlot;
 
-/// The one action.
-#[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
-#[expect(dead_code, reason = "shows what the query takes")]
-enum ResetAction {
-    ResetSecret,
+const SECRET_TYPES: [&str; 2] = ["PRIMARY", "SECONDARY"];
+
+documented! {
+    /// The one action.
+    ResetAction = choice(&["resetSecret"]);
+    /// Both secrets are equally good.
+    SecretType = choice(&SECRET_TYPES);
 }
 
 /// Which secret becomes what.
 #[derive(ToSchema)]
 struct ResetSecret {
     /// Absent: generated.
-    #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9_-]{8,32}$")]
+    #[schema(value_type = Option<DeviceSecret>)]
     secret: Option<Secret>,
-    /// PRIMARY (the default) or SECONDARY.
-    #[schema(value_type = Option<String>)]
+    /// Absent: PRIMARY.
+    #[schema(value_type = Option<SecretType>)]
     secret_type: SecretSlot,
     /// Taken and without effect: a reset always ends the device's tokens.
     #[expect(dead_code, reason = "a reset always does it")]
@@ -96,10 +98,7 @@ pub async fn handle(
 
 impl ResetSecret {
     fn read(fields: &Fields<'_>) -> Result<Self, ApiError> {
-        let secret_type = match fields
-            .choice("secret_type", &["PRIMARY", "SECONDARY"])?
-            .as_deref()
-        {
+        let secret_type = match fields.choice("secret_type", &SECRET_TYPES)?.as_deref() {
             Some("SECONDARY") => SecretSlot::Secondary,
             _ => SecretSlot::Primary,
         };

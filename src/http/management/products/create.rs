@@ -6,6 +6,7 @@ use http::StatusCode;
 use utoipa::ToSchema;
 
 use super::ProductView;
+use super::model_schema::ServiceCapability;
 use crate::auth::secret::random_bytes;
 use crate::domain::ids::{AppId, ProductId, ProductKey};
 use crate::domain::model::{ProductModel, ValidationMode};
@@ -15,11 +16,29 @@ use crate::http::extract::body::PlainBody;
 use crate::http::extract::fields::Fields;
 use crate::http::extract::principal::Writer;
 use crate::http::management::{ManagementState, change};
+use crate::http::schema::{Description128, Id36, Name32, Name64, choice, documented};
 use crate::storage::{App, NewProduct, Product, ProductAttributes, ProductCreation};
 
 const PROTOCOLS: [&str; 11] = [
     "MQTT", "CoAP", "HTTP", "HTTPS", "Modbus", "ONVIF", "OPC-UA", "OPC-DA", "Other", "TCP", "UDP",
 ];
+
+const FORMATS: [&str; 2] = ["json", "binary"];
+
+const MODES: [&str; 3] = [
+    ValidationMode::Reject.as_str(),
+    ValidationMode::Filter.as_str(),
+    ValidationMode::Flag.as_str(),
+];
+
+documented! {
+    /// What the devices speak.
+    ProtocolType = choice(&PROTOCOLS);
+    /// What their reports are.
+    DataFormat = choice(&FORMATS);
+    /// What happens to a report that breaks the model.
+    Mode = choice(&MODES);
+}
 
 /// The largest model, in bytes.
 const MAX_MODEL_BYTES: usize = 500 * 1024;
@@ -28,29 +47,30 @@ const MAX_MODEL_BYTES: usize = 500 * 1024;
 #[derive(ToSchema)]
 struct CreateProduct {
     /// Absent: generated.
-    #[schema(value_type = Option<String>, max_length = 36, pattern = "^[A-Za-z0-9_-]+$")]
+    #[schema(value_type = Option<Id36>)]
     product_id: Option<ProductId>,
     /// Its resource space; absent: the default one.
-    #[schema(value_type = Option<String>, max_length = 36, pattern = "^[A-Za-z0-9_-]+$")]
+    #[schema(value_type = Option<Id36>)]
     app_id: Option<AppId>,
-    #[schema(min_length = 1, max_length = 64)]
+    #[schema(value_type = Name64)]
     name: String,
-    #[schema(min_length = 1, max_length = 32)]
+    #[schema(value_type = Name32)]
     device_type: String,
-    /// MQTT, CoAP, HTTP, HTTPS, Modbus, ONVIF, OPC-UA, OPC-DA, Other, TCP or UDP.
+    #[schema(value_type = ProtocolType)]
     protocol_type: String,
-    /// json or binary.
+    #[schema(value_type = DataFormat)]
     data_format: String,
-    #[schema(max_length = 32)]
+    #[schema(value_type = Option<Name32>)]
     manufacturer_name: Option<String>,
-    #[schema(max_length = 64)]
+    #[schema(value_type = Option<Name64>)]
     industry: Option<String>,
-    #[schema(max_length = 128)]
+    #[schema(value_type = Option<Description128>)]
     description: Option<String>,
     /// The product model: its services, at most 500 KB.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<ServiceCapability>, max_items = 500)]
     service_capabilities: String,
-    /// reject, filter or flag; absent: the configuration's.
+    /// Absent: the configuration's.
+    #[schema(value_type = Option<Mode>)]
     validation_mode: Option<String>,
     /// Refuse device-auth with `sign_type` 0.
     require_sign_type_1: Option<bool>,
@@ -93,12 +113,6 @@ pub async fn handle(
 
 impl CreateProduct {
     fn read(fields: &Fields<'_>) -> Result<Self, ApiError> {
-        let modes = [
-            ValidationMode::Reject,
-            ValidationMode::Filter,
-            ValidationMode::Flag,
-        ]
-        .map(ValidationMode::as_str);
         let required_choice = |name: &str, choices: &[&str]| {
             fields
                 .choice(name, choices)?
@@ -108,12 +122,12 @@ impl CreateProduct {
             name: fields.required("name", 64, is_name)?,
             device_type: fields.required("device_type", 32, is_name)?,
             protocol_type: required_choice("protocol_type", &PROTOCOLS)?,
-            data_format: required_choice("data_format", &["json", "binary"])?,
+            data_format: required_choice("data_format", &FORMATS)?,
             manufacturer_name: fields.text("manufacturer_name", 32, is_name)?,
             industry: fields.text("industry", 64, is_name)?,
             description: fields.text("description", 128, is_description)?,
             service_capabilities: service_capabilities(fields)?,
-            validation_mode: fields.choice("validation_mode", &modes)?,
+            validation_mode: fields.choice("validation_mode", &MODES)?,
             require_sign_type_1: fields.flag("require_sign_type_1")?,
             product_id: fields.id("product_id", ProductId::parse)?,
             app_id: fields.id("app_id", AppId::parse)?,

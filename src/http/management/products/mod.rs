@@ -3,6 +3,7 @@
 pub mod create;
 pub mod delete;
 pub mod list;
+mod model_schema;
 pub mod show;
 
 use axum::extract::{FromRequestParts, Path};
@@ -16,6 +17,7 @@ use crate::domain::event_time;
 use crate::domain::ids::{AppId, ProductId};
 use crate::http::error::{ApiError, ErrorKind};
 use crate::http::extract::query::Parameters;
+use crate::http::schema::Id36;
 use crate::storage::{Product, StoreError};
 
 /// A product as the API shows it; lists leave `service_capabilities` out.
@@ -35,7 +37,7 @@ pub(super) struct ProductView {
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<Object>>)]
+    #[schema(value_type = Option<Vec<model_schema::ServiceCapability>>)]
     service_capabilities: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     validation_mode: Option<String>,
@@ -81,6 +83,7 @@ impl ProductView {
 #[into_params(parameter_in = Query)]
 pub(super) struct ProductQuery {
     /// Its resource space; absent: the default one, else that of the earliest made.
+    #[param(value_type = Option<Id36>, inline)]
     app_id: Option<String>,
 }
 
