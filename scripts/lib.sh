@@ -24,6 +24,15 @@ need_python_module() {
     install_packages "${missing[@]}"
 }
 
+# python_environment FOLDER REQUIREMENTS makes an environment of exactly these packages, once for each content of the file.
+python_environment() {
+    cmp -s "$2" "$1/requirements.txt" && return
+    say "the Python environment $1"
+    /usr/bin/python3 -m venv --clear "$1"
+    "$1/bin/pip" install --quiet --disable-pip-version-check -r "$2"
+    cp "$2" "$1/requirements.txt"
+}
+
 install_packages() {
     local missing=("$@") answer
     [ ${#missing[@]} = 0 ] && return

@@ -9,6 +9,7 @@ mod in_process;
 pub mod management;
 mod openapi;
 mod request_log;
+mod schema;
 mod strict;
 mod unrouted;
 

@@ -14,7 +14,7 @@ use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn}
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::server::{ServerBuilder, ServerVariableBuilder};
 use utoipa::openapi::{
-    Components, Content, Info, License, OpenApi, PathItem, Ref, RefOr, Required, ResponseBuilder,
+    Components, Content, Info, License, OpenApi, PathItem, Ref, RefOr, Required, ResponseBuilder, Schema,
 };
 
 use super::error::ErrorBody;
@@ -124,6 +124,7 @@ fn complete(api: &mut OpenApi, credentials: &[&str]) {
         for operation in operations(item) {
             add_path_parameters(path, operation);
             add_refusals(operation);
+            refuse_null(operation);
             operation.security.get_or_insert_with(|| {
                 let one = |name: &&str| SecurityRequirement::new::<_, [&str; 0], &str>(*name, []);
                 credentials.iter().map(one).collect()
@@ -172,6 +173,24 @@ fn add_path_parameters(path: &str, operation: &mut Operation) {
             .build();
         let parameters: &mut Vec<RefOr<Parameter>> = operation.parameters.get_or_insert_default();
         parameters.push(parameter.into());
+    }
+}
+
+/// A body that may be absent is not the text `null` then.
+fn refuse_null(operation: &mut Operation) {
+    let Some(RefOr::T(body)) = operation.request_body.as_mut() else {
+        return;
+    };
+    if body.required == Some(Required::True) {
+        return;
+    }
+    for content in body.content.values_mut() {
+        if let RefOr::T(content) = content
+            && let Some(RefOr::T(Schema::OneOf(either))) = &mut content.schema
+            && let [one, _] = either.items.as_slice()
+        {
+            content.schema = Some(one.clone());
+        }
     }
 }
 

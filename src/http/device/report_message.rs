@@ -11,7 +11,7 @@ use crate::http::extract::device::AuthenticatedDevice;
 /// Stores a device's message, byte for byte; 200 means that it is on disk.
 #[utoipa::path(
     post, path = "/v5/devices/{device_id}/sys/messages/up", operation_id = "report_message", tag = "device",
-    request_body(content = String, content_type = "*/*", description = "Any bytes, at most 1 MB."),
+    request_body(content = Option<String>, content_type = "*/*", description = "Any bytes, at most 1 MB."),
     responses((status = OK)),
 )]
 pub async fn handle(

@@ -10,6 +10,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::event_time;
 use crate::domain::ids::parse_marker;
 use crate::http::error::{ApiError, ErrorKind};
+use crate::http::schema::CompactTime;
 use crate::storage::PageRequest;
 
 /// What [`Parameters::page`] reads, for the document.
@@ -20,8 +21,8 @@ pub struct Paging {
     /// How many to show.
     #[param(minimum = 1, maximum = 50, default = 10)]
     limit: Option<u32>,
-    /// The `page.marker` of the page before.
-    #[param(pattern = "^[0-9a-fA-F]{24}$", default = "ffffffffffffffffffffffff")]
+    /// The `page.marker` of the page before; empty is absent.
+    #[param(pattern = "^([0-9a-fA-F]{24})?$", default = "ffffffffffffffffffffffff")]
     marker: Option<String>,
     /// How many to leave out after the marker.
     #[param(maximum = 500, default = 0)]
@@ -34,8 +35,10 @@ pub struct Paging {
 #[expect(dead_code, reason = "shows what `time_range` reads")]
 pub struct TimeRange {
     /// From this second on, like `20261123T081530Z`.
+    #[param(value_type = Option<CompactTime>, inline)]
     start_time: Option<String>,
     /// Up to the end of this second.
+    #[param(value_type = Option<CompactTime>, inline)]
     end_time: Option<String>,
 }
 

@@ -11,7 +11,13 @@ use crate::domain::event::EventKind;
 use crate::http::error::{ApiError, ErrorKind};
 use crate::http::extract::principal::Reader;
 use crate::http::extract::query::{Paging, Parameters, TimeRange};
+use crate::http::schema::{choice, documented};
 use crate::storage::EventFilter;
+
+documented! {
+    /// A kind of event.
+    EventKindName = choice(&["property", "message", "device"]);
+}
 
 /// What the answer holds.
 #[derive(ToSchema)]
@@ -35,7 +41,7 @@ struct EventPage {
 #[utoipa::path(
     get, path = "/devices/{device_id}/events", operation_id = "list_device_events", tag = "devices",
     params(
-        ("kind" = Option<String>, Query, description = "`property`, `message` or `device`; absent: all."),
+        ("kind" = inline(Option<EventKindName>), Query, description = "Absent: all."),
         TimeRange, Paging,
     ),
     responses((status = OK, body = EventList)),

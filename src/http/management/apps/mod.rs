@@ -17,6 +17,7 @@ use crate::domain::ids::AppId;
 use crate::domain::text_class::is_name;
 use crate::http::error::{ApiError, ErrorKind};
 use crate::http::extract::fields::Fields;
+use crate::http::schema::Name64;
 use crate::storage::App;
 
 /// A resource space as the API shows it.
@@ -44,7 +45,7 @@ impl AppView {
 /// What names a resource space.
 #[derive(ToSchema)]
 struct AppBody {
-    #[schema(min_length = 1, max_length = 64)]
+    #[schema(value_type = Name64)]
     app_name: String,
 }
 

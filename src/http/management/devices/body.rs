@@ -3,7 +3,23 @@
 use crate::auth::secret::{Secret, check_device_secret, generate_device_secret};
 use crate::http::error::ApiError;
 use crate::http::extract::fields::Fields;
-use crate::storage::Slot;
+use crate::http::schema::{choice, documented, number, pattern};
+use crate::storage::{AuthType, Slot};
+
+pub(super) const AUTH_TYPES: [&str; 2] = [AuthType::Secret.as_str(), AuthType::Certificates.as_str()];
+
+const SLOTS: [&str; 2] = ["PRIMARY", "SECONDARY"];
+
+documented! {
+    /// How a device authenticates.
+    AuthTypeName = choice(&AUTH_TYPES);
+    /// Which of two.
+    SlotName = choice(&SLOTS);
+    /// 40 or 64 hexadecimal digits.
+    Fingerprint = pattern("^([0-9a-fA-F]{40}|[0-9a-fA-F]{64})$");
+    /// Seconds.
+    Timeout = number(0, 2_147_483_647);
+}
 
 /// The largest `extension_info`, in bytes.
 const MAX_EXTENSION_BYTES: usize = 1024;
@@ -49,7 +65,7 @@ pub(super) fn timeout(fields: &Fields<'_>) -> Result<Option<i64>, ApiError> {
 
 /// `PRIMARY` (so when absent) or `SECONDARY`.
 pub(super) fn slot(fields: &Fields<'_>, name: &str) -> Result<(Slot, &'static str), ApiError> {
-    Ok(match fields.choice(name, &["PRIMARY", "SECONDARY"])?.as_deref() {
+    Ok(match fields.choice(name, &SLOTS)?.as_deref() {
         Some("SECONDARY") => (Slot::Secondary, "SECONDARY"),
         _ => (Slot::Primary, "PRIMARY"),
     })

@@ -11,12 +11,13 @@ use crate::http::extract::body::PlainBody;
 use crate::http::extract::fields::Fields;
 use crate::http::extract::principal::Writer;
 use crate::http::management::{ManagementState, change};
+use crate::http::schema::Id128;
 use crate::storage::GatewayChange;
 
 /// The gateway that is to report for the child.
 #[derive(ToSchema)]
 struct ChangeGateway {
-    #[schema(value_type = String, max_length = 128, pattern = "^[A-Za-z0-9_-]+$")]
+    #[schema(value_type = Id128)]
     gateway_id: DeviceId,
 }
 

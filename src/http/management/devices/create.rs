@@ -5,6 +5,7 @@ use axum::extract::State;
 use http::StatusCode;
 use utoipa::ToSchema;
 
+use super::body::{AuthTypeName, Fingerprint, Timeout};
 use super::{DeviceView, Heard, body, payload};
 use crate::auth::secret::{Secret, generate_device_secret};
 use crate::domain::ids::{AppId, DeviceId, NodeId, ProductId};
@@ -16,27 +17,28 @@ use crate::http::extract::fields::Fields;
 use crate::http::extract::principal::Writer;
 use crate::http::management::shadow::Desired;
 use crate::http::management::{ManagementState, change};
+use crate::http::schema::{DeviceSecret, Id36, Id64, Id128, Name256, Name2048, NameDollar64};
 use crate::storage::{AuthType, DeviceCreation, NewDevice};
 
 /// What registers a device.
 #[derive(ToSchema)]
 struct AddDevice {
     /// Absent: `{product_id}_{node_id}`.
-    #[schema(value_type = Option<String>, max_length = 128, pattern = "^[A-Za-z0-9_-]+$")]
+    #[schema(value_type = Option<Id128>)]
     device_id: DeviceId,
-    #[schema(value_type = String, max_length = 64, pattern = "^[A-Za-z0-9_-]+$")]
+    #[schema(value_type = Id64)]
     node_id: NodeId,
-    #[schema(value_type = String, max_length = 36, pattern = "^[A-Za-z0-9_-]+$")]
+    #[schema(value_type = Id36)]
     product_id: ProductId,
     /// The product's resource space; absent: the default one, else that of the earliest product of this id.
-    #[schema(value_type = Option<String>, max_length = 36, pattern = "^[A-Za-z0-9_-]+$")]
+    #[schema(value_type = Option<Id36>)]
     app_id: Option<AppId>,
     /// The device that reports for it, which makes it a child.
-    #[schema(value_type = Option<String>, max_length = 128, pattern = "^[A-Za-z0-9_-]+$")]
+    #[schema(value_type = Option<Id128>)]
     gateway_id: Option<DeviceId>,
-    #[schema(max_length = 256)]
+    #[schema(value_type = Option<Name256>)]
     device_name: Option<String>,
-    #[schema(max_length = 2048)]
+    #[schema(value_type = Option<Name2048>)]
     description: Option<String>,
     /// Free, at most 1 KB.
     #[schema(value_type = Option<Object>)]
@@ -52,17 +54,19 @@ struct AddDevice {
 #[derive(ToSchema)]
 struct AddAuthInfo {
     /// SECRET, or CERTIFICATES: such a device is kept, but cannot authenticate over HTTPS.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<AuthTypeName>)]
     auth_type: AuthType,
     /// Absent: generated.
-    #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9_-]{8,32}$")]
+    #[schema(value_type = Option<DeviceSecret>)]
     secret: Secret,
     /// Its certificate's, 40 or 64 hexadecimal digits.
+    #[schema(value_type = Option<Fingerprint>)]
     fingerprint: Option<String>,
     /// Whether it connects by a secure protocol alone; true.
     #[schema(value_type = Option<bool>)]
     secure_access: bool,
     /// The registration ends after so many seconds in which the device was never heard; 0: never.
+    #[schema(value_type = Option<Timeout>)]
     timeout: Option<i64>,
 }
 
@@ -70,8 +74,7 @@ struct AddAuthInfo {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "shows what `Desired::read_list` reads")]
 struct InitialDesired {
-    #[schema(max_length = 64)]
-    service_id: String,
+    service_id: NameDollar64,
     /// Values by property.
     #[schema(value_type = Object)]
     desired: (),
@@ -178,7 +181,7 @@ impl AddAuthInfo {
                 timeout: None,
             });
         };
-        let auth_type = info.choice("auth_type", &["SECRET", "CERTIFICATES"])?;
+        let auth_type = info.choice("auth_type", &body::AUTH_TYPES)?;
         let auth_type = auth_type.as_deref().and_then(AuthType::parse);
         Ok(Self {
             auth_type: auth_type.unwrap_or(AuthType::Secret),

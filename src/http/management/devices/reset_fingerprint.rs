@@ -5,6 +5,7 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::body::{Fingerprint, SlotName};
 use super::{DevicePath, Heard, body, payload};
 use crate::http::error::{ApiError, ErrorKind};
 use crate::http::extract::body::PlainBody;
@@ -17,12 +18,13 @@ use crate::storage::Slot;
 #[derive(ToSchema)]
 struct ResetFingerprint {
     /// 40 or 64 hexadecimal digits; absent: the former one is taken away.
+    #[schema(value_type = Option<Fingerprint>)]
     fingerprint: Option<String>,
     /// Devices over HTTPS hold no session to end.
     #[expect(dead_code, reason = "read and checked, and of no effect over HTTPS")]
     force_disconnect: Option<bool>,
-    /// PRIMARY or SECONDARY.
-    #[schema(value_type = Option<String>)]
+    /// Absent: PRIMARY.
+    #[schema(value_type = Option<SlotName>)]
     fingerprint_type: (Slot, &'static str),
 }
 
@@ -38,7 +40,7 @@ pub struct FingerprintReset {
 /// Sets or takes away a device's certificate fingerprint.
 #[utoipa::path(
     post, path = "/devices/{device_id}/reset-fingerprint", operation_id = "reset_fingerprint", tag = "devices",
-    request_body(content = Option<ResetFingerprint>),
+    request_body = Option<ResetFingerprint>,
     responses((status = OK, body = FingerprintReset)),
 )]
 pub async fn handle(

@@ -5,6 +5,7 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::body::SlotName;
 use super::{DevicePath, Heard, body, payload};
 use crate::auth::secret::Secret;
 use crate::http::error::{ApiError, ErrorKind};
@@ -13,24 +14,22 @@ use crate::http::extract::fields::Fields;
 use crate::http::extract::principal::Writer;
 use crate::http::extract::query::Parameters;
 use crate::http::management::{ManagementState, change};
+use crate::http::schema::{DeviceSecret, choice, documented};
 use crate::storage::Slot;
 
-/// The one action.
-#[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
-#[expect(dead_code, reason = "shows what the query takes")]
-enum ResetAction {
-    ResetSecret,
+documented! {
+    /// The one action.
+    ResetAction = choice(&["resetSecret"]);
 }
 
 /// Which secret becomes what.
 #[derive(ToSchema)]
 struct ResetSecret {
     /// Absent: generated.
-    #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9_-]{8,32}$")]
+    #[schema(value_type = Option<DeviceSecret>)]
     secret: Secret,
-    /// PRIMARY (the default) or SECONDARY.
-    #[schema(value_type = Option<String>)]
+    /// Absent: PRIMARY.
+    #[schema(value_type = Option<SlotName>)]
     secret_type: (Slot, &'static str),
     /// Taken and without effect: a reset always ends the device's tokens.
     #[expect(dead_code, reason = "a reset always does it")]

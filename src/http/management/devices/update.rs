@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use utoipa::ToSchema;
 
+use super::body::Timeout;
 use super::{DevicePath, DeviceView, Heard, body, payload};
 use crate::domain::text_class::is_name;
 use crate::http::error::{ApiError, ErrorKind};
@@ -11,14 +12,15 @@ use crate::http::extract::body::PlainBody;
 use crate::http::extract::fields::Fields;
 use crate::http::extract::principal::Writer;
 use crate::http::management::{ManagementState, change};
+use crate::http::schema::{Name256, Name2048};
 use crate::storage::DevicePatch;
 
 /// What of a device changes; what is absent stays, and an empty text takes an optional one away.
 #[derive(ToSchema)]
 struct UpdateDevice {
-    #[schema(max_length = 256)]
+    #[schema(value_type = Option<Name256>)]
     device_name: Option<String>,
-    #[schema(max_length = 2048)]
+    #[schema(value_type = Option<Name2048>)]
     description: Option<String>,
     /// Free, at most 1 KB; replaces the former.
     #[schema(value_type = Option<Object>)]
@@ -33,6 +35,7 @@ struct UpdateAuthInfo {
     /// Whether it connects by a secure protocol alone.
     secure_access: Option<bool>,
     /// The registration ends after so many seconds in which the device was never heard; 0: never.
+    #[schema(value_type = Option<Timeout>)]
     timeout: Option<i64>,
 }
 

@@ -5,6 +5,8 @@ use axum::extract::State;
 use http::StatusCode;
 use utoipa::ToSchema;
 
+use super::body::{DataFormat, Mode, ProtocolType};
+use super::model_schema::ServiceCapability;
 use super::{ProductView, body, payload};
 use crate::auth::secret::random_bytes;
 use crate::domain::ids::{AppId, ProductId};
@@ -15,35 +17,37 @@ use crate::http::extract::fields::Fields;
 use crate::http::extract::principal::Writer;
 use crate::http::management::apps::space;
 use crate::http::management::{ManagementState, change};
+use crate::http::schema::{Description128, Id36, Name32, Name64};
 use crate::storage::{NewProduct, ProductAttributes, ProductCreation};
 
 /// What makes a product.
 #[derive(ToSchema)]
 struct CreateProduct {
     /// Absent: generated.
-    #[schema(value_type = Option<String>, max_length = 36, pattern = "^[A-Za-z0-9_-]+$")]
+    #[schema(value_type = Option<Id36>)]
     product_id: Option<ProductId>,
     /// Its resource space; absent: the default one.
-    #[schema(value_type = Option<String>, max_length = 36, pattern = "^[A-Za-z0-9_-]+$")]
+    #[schema(value_type = Option<Id36>)]
     app_id: Option<AppId>,
-    #[schema(min_length = 1, max_length = 64)]
+    #[schema(value_type = Name64)]
     name: String,
-    #[schema(min_length = 1, max_length = 32)]
+    #[schema(value_type = Name32)]
     device_type: String,
-    /// MQTT, CoAP, HTTP, HTTPS, Modbus, ONVIF, OPC-UA, OPC-DA, Other, TCP or UDP.
+    #[schema(value_type = ProtocolType)]
     protocol_type: String,
-    /// json or binary.
+    #[schema(value_type = DataFormat)]
     data_format: String,
-    #[schema(max_length = 32)]
+    #[schema(value_type = Option<Name32>)]
     manufacturer_name: Option<String>,
-    #[schema(max_length = 64)]
+    #[schema(value_type = Option<Name64>)]
     industry: Option<String>,
-    #[schema(max_length = 128)]
+    #[schema(value_type = Option<Description128>)]
     description: Option<String>,
     /// The product model: its services, at most 500 KB.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<ServiceCapability>, max_items = 500)]
     service_capabilities: String,
-    /// reject, filter or flag; absent: the configuration's.
+    /// Absent: the configuration's.
+    #[schema(value_type = Option<Mode>)]
     validation_mode: Option<String>,
     /// Refuse device-auth with `sign_type` 0.
     require_sign_type_1: Option<bool>,

@@ -4,6 +4,7 @@ mod body;
 pub mod create;
 pub mod delete;
 pub mod list;
+mod model_schema;
 pub mod show;
 pub mod update;
 
@@ -18,6 +19,7 @@ use crate::domain::event_time;
 use crate::domain::ids::{AppId, ProductId};
 use crate::http::error::{ApiError, ErrorKind};
 use crate::http::extract::query::Parameters;
+use crate::http::schema::Id36;
 use crate::storage::{Payload, Product, StoreError};
 
 /// A product as the API shows it; lists leave `service_capabilities` out.
@@ -37,7 +39,7 @@ pub(super) struct ProductView {
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<Object>>)]
+    #[schema(value_type = Option<Vec<model_schema::ServiceCapability>>)]
     service_capabilities: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     validation_mode: Option<String>,
@@ -83,6 +85,7 @@ impl ProductView {
 #[into_params(parameter_in = Query)]
 pub(super) struct ProductQuery {
     /// Its resource space; absent: the default one, else that of the earliest made.
+    #[param(value_type = Option<Id36>, inline)]
     app_id: Option<String>,
 }
 

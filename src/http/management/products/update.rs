@@ -4,6 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use utoipa::ToSchema;
 
+use super::body::{DataFormat, Mode, ProtocolType};
+use super::model_schema::ServiceCapability;
 use super::{ProductPath, ProductView, body, payload};
 use crate::domain::ids::AppId;
 use crate::domain::text_class::{is_description, is_name};
@@ -12,32 +14,34 @@ use crate::http::extract::body::PlainBody;
 use crate::http::extract::fields::Fields;
 use crate::http::extract::principal::Writer;
 use crate::http::management::{ManagementState, change};
+use crate::http::schema::{Description128, Id36, Name32, Name64};
 use crate::storage::ProductPatch;
 
 /// What of a product changes; what is absent stays, and an empty text takes an optional one away.
 #[derive(ToSchema)]
 struct UpdateProduct {
     /// Which space's product of this id; absent: the default one's, else the earliest made.
-    #[schema(value_type = Option<String>, max_length = 36, pattern = "^[A-Za-z0-9_-]+$")]
+    #[schema(value_type = Option<Id36>)]
     app_id: Option<AppId>,
-    #[schema(min_length = 1, max_length = 64)]
+    #[schema(value_type = Option<Name64>)]
     name: Option<String>,
-    #[schema(min_length = 1, max_length = 32)]
+    #[schema(value_type = Option<Name32>)]
     device_type: Option<String>,
-    /// MQTT, HTTP, HTTPS, Modbus, ONVIF, OPC-UA, OPC-DA, Other, TCP or UDP; CoAP only where it is that already.
+    /// CoAP only where it is that already.
+    #[schema(value_type = Option<ProtocolType>)]
     protocol_type: Option<String>,
-    /// json or binary.
+    #[schema(value_type = Option<DataFormat>)]
     data_format: Option<String>,
-    #[schema(max_length = 32)]
+    #[schema(value_type = Option<Name32>)]
     manufacturer_name: Option<String>,
-    #[schema(max_length = 64)]
+    #[schema(value_type = Option<Name64>)]
     industry: Option<String>,
-    #[schema(max_length = 128)]
+    #[schema(value_type = Option<Description128>)]
     description: Option<String>,
     /// The product model, the whole of it; reports are checked against it from now on.
-    #[schema(value_type = Option<Vec<Object>>)]
+    #[schema(value_type = Option<Vec<ServiceCapability>>, max_items = 500)]
     service_capabilities: Option<String>,
-    /// reject, filter or flag.
+    #[schema(value_type = Option<Mode>)]
     validation_mode: Option<String>,
     /// Refuse device-auth with `sign_type` 0.
     require_sign_type_1: Option<bool>,

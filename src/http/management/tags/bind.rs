@@ -4,21 +4,20 @@ use axum::extract::State;
 use http::StatusCode;
 use utoipa::ToSchema;
 
-use super::{MOST, TagBody, device, outcome, read_tags, told};
+use super::{MOST, ResourceType, TagBody, device, outcome, read_tags, told};
 use crate::http::error::{ApiError, ErrorKind};
 use crate::http::extract::body::PlainBody;
 use crate::http::extract::fields::Fields;
 use crate::http::extract::principal::Writer;
 use crate::http::management::{ManagementState, change};
+use crate::http::schema::Id128;
 
 /// The tags of a device to add.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "shows what the handler reads")]
 struct BindTags {
-    /// device
-    resource_type: String,
-    #[schema(max_length = 128)]
-    resource_id: String,
+    resource_type: ResourceType,
+    resource_id: Id128,
     #[schema(min_items = 1, max_items = 10)]
     tags: Vec<TagBody>,
 }

@@ -11,6 +11,7 @@ use super::devices::{Heard, load, payload};
 use crate::domain::text_class::is_tag;
 use crate::http::error::{ApiError, ErrorKind};
 use crate::http::extract::fields::Fields;
+use crate::http::schema::{Tag64, Tag128, choice, documented};
 use crate::storage::{Device, Payload, Tag, TagChange};
 
 /// The most tags of a device.
@@ -20,10 +21,13 @@ const MOST: usize = 10;
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "shows what `read_tags` reads")]
 struct TagBody {
-    #[schema(min_length = 1, max_length = 64)]
-    tag_key: String,
-    #[schema(max_length = 128)]
-    tag_value: Option<String>,
+    tag_key: Tag64,
+    tag_value: Option<Tag128>,
+}
+
+documented! {
+    /// The one type.
+    ResourceType = choice(&["device"]);
 }
 
 /// The device that a body names; devices are the one type of resource.

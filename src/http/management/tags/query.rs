@@ -5,7 +5,7 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{TagBody, read_tags, resource_type};
+use super::{ResourceType, TagBody, read_tags, resource_type};
 use crate::http::error::ApiError;
 use crate::http::extract::body::PlainBody;
 use crate::http::extract::fields::Fields;
@@ -17,8 +17,7 @@ use crate::http::management::{ManagementState, PageView};
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "shows what the handler reads")]
 struct QueryTags {
-    /// device
-    resource_type: String,
+    resource_type: ResourceType,
     /// A resource with any of these is found; one without a value stands for every value.
     #[schema(min_items = 1, max_items = 50)]
     tags: Vec<TagBody>,

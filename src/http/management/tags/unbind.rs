@@ -4,23 +4,22 @@ use axum::extract::State;
 use http::StatusCode;
 use utoipa::ToSchema;
 
-use super::{device, outcome, told};
+use super::{ResourceType, device, outcome, told};
 use crate::http::error::ApiError;
 use crate::http::extract::body::PlainBody;
 use crate::http::extract::fields::Fields;
 use crate::http::extract::principal::Writer;
 use crate::http::management::{ManagementState, change};
+use crate::http::schema::{Id128, Tag64};
 
 /// The tags of a device to take off.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "shows what the handler reads")]
 struct UnbindTags {
-    /// device
-    resource_type: String,
-    #[schema(max_length = 128)]
-    resource_id: String,
+    resource_type: ResourceType,
+    resource_id: Id128,
     #[schema(min_items = 1, max_items = 50)]
-    tag_keys: Vec<String>,
+    tag_keys: Vec<Tag64>,
 }
 
 /// Takes tags off a device, all or none.
