@@ -23,6 +23,7 @@ use super::writer::{Writer, WriterLimits};
 use super::{App, RegistryListener, StoreError, Stores};
 use crate::auth::secret_box::SecretBox;
 use crate::domain::clock::Timestamp;
+use crate::files;
 use crate::lifecycle::Lifecycle;
 use crate::observability::Metrics;
 use commit::SqliteCommit;
@@ -152,12 +153,8 @@ pub async fn open(
 }
 
 fn make_folder(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
     match path.parent().filter(|folder| *folder != Path::new("")) {
-        Some(folder) => std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder),
+        Some(folder) => files::create_folder(folder, 0o700),
         None => Ok(()),
     }
 }
