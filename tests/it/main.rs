@@ -17,6 +17,7 @@ mod lifecycle;
 mod limits;
 mod management;
 mod order_of_checks;
+mod power_loss;
 mod quickstart;
 mod strictness;
 mod tls;

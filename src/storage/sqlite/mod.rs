@@ -28,6 +28,14 @@ use crate::lifecycle::Lifecycle;
 use crate::observability::Metrics;
 use commit::SqliteCommit;
 
+/// How the log and the registry are written: a commit returns when its pages are flushed.
+#[cfg(not(feature = "synchronous-normal"))]
+const DURABLE: SqliteSynchronous = SqliteSynchronous::Full;
+
+/// Breaks the promise of the 200 on purpose: the power-loss test must be seen to fail with it.
+#[cfg(feature = "synchronous-normal")]
+const DURABLE: SqliteSynchronous = SqliteSynchronous::Normal;
+
 /// What the configuration says of the database.
 #[derive(Clone)]
 pub struct SqliteOptions {
@@ -104,9 +112,7 @@ pub async fn open(
     };
     make_folder(&path).map_err(|error| fault(&error))?;
 
-    let mut connection = connect(&path, SqliteSynchronous::Full)
-        .await
-        .map_err(|error| fault(&error))?;
+    let mut connection = connect(&path, DURABLE).await.map_err(|error| fault(&error))?;
     migrations::run(&mut connection, &path, migrations::MAIN).await?;
     let default_app =
         settings::prepare(&mut connection, &secrets, now)
@@ -203,7 +209,7 @@ async fn connect(path: &Path, synchronous: SqliteSynchronous) -> Result<SqliteCo
 
 async fn pool(path: &Path, connections: u32) -> Result<SqlitePool, sqlx::Error> {
     // `create_key` writes through it, so it is as durable as the writer.
-    let options = connect_options(path, SqliteSynchronous::Full);
+    let options = connect_options(path, DURABLE);
     SqlitePoolOptions::new()
         .max_connections(connections)
         .connect_with(options)

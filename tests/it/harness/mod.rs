@@ -125,6 +125,26 @@ impl Gate {
         reply.json()["events"].as_array().unwrap().clone()
     }
 
+    /// All events of a device, newest first, page by page.
+    pub fn all_events(&self, device_id: &str, query: &str) -> Vec<Value> {
+        let (mut wire, mut events) = (self.management_wire(), Vec::new());
+        let mut marker = "f".repeat(24);
+        loop {
+            let path = format!(
+                "/v5/iot/{}/devices/{device_id}/events?limit=50&marker={marker}{query}",
+                self.project_id
+            );
+            let page = wire
+                .call("GET", &path, &[("X-Auth-Token", &self.admin)], b"")
+                .json();
+            events.extend(page["events"].as_array().unwrap().iter().cloned());
+            match page["page"]["marker"].as_str() {
+                Some(next) => next.clone_into(&mut marker),
+                None => return events,
+            }
+        }
+    }
+
     /// How many reports and messages of a device are stored (up to 50).
     pub fn stored(&self, device_id: &str) -> usize {
         self.events(device_id, "&kind=property").len() + self.events(device_id, "&kind=message").len()
