@@ -109,6 +109,7 @@ async fn open_stores(
             queue_bytes: config.storage.queue_bytes,
             batch_rows: config.storage.batch_rows,
             batch_bytes: config.storage.batch_bytes,
+            commit_timeout: Duration::from_secs(config.storage.commit_timeout_seconds),
         },
         read_connections: config.storage.read_connections,
     };
