@@ -3,7 +3,7 @@
 mod client;
 mod program;
 
-pub use client::{Reply, Suite, Wire, client_config};
+pub use client::{Reply, Suite, Wire, client_config, client_config_of};
 pub use program::{Gate, command, program_output};
 
 use serde_json::Value;
