@@ -230,3 +230,72 @@ fn a_disk_that_hangs_keeps_nobody_waiting_longer_than_configured() {
         assert_eq!(stored.contains(text), is_there, "{text}: {stored}");
     }
 }
+
+#[test]
+fn a_full_queue_is_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let gate = Gate::builder()
+        .unlimited()
+        .with("STORAGE__QUEUE_ROWS", "64")
+        .on(&data)
+        .start();
+    gate.device("queue", SECRET, None);
+    let token = gate.token("queue", SECRET);
+    let _fault = FaultyFlushes::of(&gate, folder.path(), "delay_enter=1500000");
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let calls: Vec<_> = (0..100)
+            .map(|_| {
+                scope.spawn(|| {
+                    let started = Instant::now();
+                    let reply = gate.message("queue", &token, b"x");
+                    if reply.status != 200 {
+                        reply.assert_refused(503, "IOTDA.000001", "The write queue is full");
+                        assert_eq!(reply.header("retry-after"), Some("1"));
+                        assert!(started.elapsed() < Duration::from_secs(1), "at once");
+                    }
+                    reply.status
+                })
+            })
+            .collect();
+        calls.into_iter().map(|call| call.join().unwrap()).collect()
+    });
+    let stored = statuses.iter().filter(|status| **status == 200).count();
+    println!("a queue of 64 rows: {stored} of 100 taken");
+    assert!((64..100).contains(&stored), "{stored}");
+    assert_eq!(gate.all_events("queue", "&kind=message").len(), stored);
+}
+
+#[test]
+fn a_fault_of_the_platforms_own_tells_the_device_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let mut gate = Gate::builder().on(&data).start();
+    assert_eq!(gate.product("frail", "[]", "").status, 201);
+    gate.device_of("frail", "broken", SECRET, None);
+    let token = gate.token("broken", SECRET);
+    gate.stop();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        use sqlx::Connection;
+        let url = format!("sqlite://{}", data.join("fieldgate.db").display());
+        let mut database = sqlx::sqlite::SqliteConnection::connect(&url).await.unwrap();
+        sqlx::query("UPDATE products SET service_capabilities = 'no model' WHERE product_id = 'frail'")
+            .execute(&mut database)
+            .await
+            .unwrap();
+        database.close().await.unwrap();
+    });
+    let gate = Gate::builder().on(&data).start();
+    let reply = gate.message("broken", &token, b"x");
+    reply.assert_refused(500, "IOTDA.000001", "Internal server error.");
+    assert_eq!(reply.error_msg(), "Internal server error.");
+    assert!(
+        gate.log().contains("the model of product frail"),
+        "{}",
+        gate.log()
+    );
+}

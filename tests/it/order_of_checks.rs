@@ -1,5 +1,5 @@
-//! The order of checks (path, method, token, announced length, body, JSON, shape, children, model): a request that
-//! fails two neighbours gets the answer of the first.
+//! The order of checks (path, method, token, the device's limit, the instance's limit, announced length, body, JSON, shape,
+//! children, model): a request that fails two neighbours gets the answer of the first.
 
 use crate::harness::{Gate, report};
 
@@ -48,6 +48,14 @@ fn each_check_comes_before_the_next() {
         &format!("{good}Content-Length: 5\r\nContent-Encoding: gzip\r\n"),
     )
     .assert_refused(400, "IOTDA.000006", "Content-Encoding");
+    // The body before JSON: over the size, and no JSON from the first byte on.
+    let mut wire = gate.device_wire();
+    let chunk = format!("100001\r\n{}", "x".repeat(0x10_0001));
+    wire.send(
+        format!("POST {path} HTTP/1.1\r\nHost: h\r\n{good}Transfer-Encoding: chunked\r\n\r\n{chunk}")
+            .as_bytes(),
+    );
+    wire.reply().assert_refused(403, "IOTDA.021105", "1 MB");
     // JSON before shape.
     gate.report("o1", &token, r#"{"services":1,"services":2}"#)
         .assert_refused(400, "IOTDA.000006", "services");
@@ -58,8 +66,13 @@ fn each_check_comes_before_the_next() {
         r#"{"services":[{"service_id":"Nope","properties":1}]}"#,
     )
     .assert_refused(400, "IOTDA.000006", "services[0].properties");
-    // In a batch: the number, then every child's shape, then whether each belongs, then the models.
+    // In a batch: JSON, then the number, then every child's shape, then whether each belongs, then the models.
     let children = |entries: &[&str]| format!(r#"{{"devices":[{}]}}"#, entries.join(","));
+    let twice = format!(r#"{{"devices":[],{}"#, &children(&["1"; 51])[1..]);
+    gate.batch("o1", &token, &twice)
+        .assert_refused(400, "IOTDA.000006", "devices");
+    gate.batch("o1", &token, r#"{"devices":7}"#)
+        .assert_refused(400, "IOTDA.000006", "devices");
     gate.batch("o1", &token, &children(&["1"; 51]))
         .assert_refused(403, "IOTDA.021103", "50");
     let foreign = r#"{"device_id":"nobody","services":[{"service_id":"Meter","properties":{}}]}"#;
@@ -71,4 +84,47 @@ fn each_check_comes_before_the_next() {
         .assert_refused(400, "IOTDA.021104", "devices[1]");
     assert_eq!(gate.stored("o1") + gate.stored("o2"), 0);
     assert_eq!(gate.report("o1", &token, &report("Meter", "{}")).status, 200);
+}
+
+#[test]
+fn limits_come_after_the_token_and_before_the_length_the_devices_own_first() {
+    let gate = Gate::builder()
+        .with("LIMITS__DEVICE_REQUESTS_PER_SECOND", "1")
+        .with("LIMITS__INSTANCE_REQUESTS_PER_SECOND", "4")
+        .start();
+    for device in ["o1", "o2", "o3"] {
+        gate.device(device, SECRET, None);
+    }
+    let tokens = ["o1", "o2", "o3"].map(|device| gate.token(device, SECRET));
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    let mut wire = gate.device_wire();
+    let mut ask = |device: &str, token: &str, length: &str| {
+        let head = format!(
+            "POST /v5/devices/{device}/sys/messages/up HTTP/1.1\r\nHost: h\r\naccess_token: {token}\r\nContent-Length: {length}\r\n\r\n"
+        );
+        wire.send(head.as_bytes());
+        let reply = wire.reply();
+        if length == OVER {
+            wire = gate.device_wire();
+        }
+        reply
+    };
+    // All in one second. What the device's own limit refuses costs the instance nothing.
+    assert_eq!(ask("o1", &tokens[0], "0").status, 200);
+    for _ in 0..6 {
+        ask("o1", &tokens[0], "0").assert_refused(403, "IOTDA.021101", "limits.device_requests_per_second");
+    }
+    // The token before the device's limit, the device's limit before the announced length.
+    ask("o1", "bad", "0").assert_refused(403, "IOTDA.000004", "");
+    ask("o1", &tokens[0], OVER).assert_refused(403, "IOTDA.021101", "");
+    assert_eq!(ask("o2", &tokens[1], "0").status, 200);
+    // More than the instance takes.
+    let refused = (0..40).find_map(|_| {
+        let reply = gate.authenticate("nobody", SECRET);
+        (reply.status == 403).then_some(reply)
+    });
+    refused.unwrap().assert_refused(403, "IOTDA.021102", "limit 4");
+    // Both are reached for o2: its own comes first. For o3, the instance's, before the announced length.
+    ask("o2", &tokens[1], "0").assert_refused(403, "IOTDA.021101", "");
+    ask("o3", &tokens[2], OVER).assert_refused(403, "IOTDA.021102", "limit 4");
 }

@@ -52,6 +52,24 @@ impl GateBuilder {
         self
     }
 
+    /// With the clock ahead by so many hours (libfaketime).
+    pub fn hours_ahead(mut self, hours: u32) -> Self {
+        let library =
+            "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1".replace("x86_64", std::env::consts::ARCH);
+        assert!(
+            Path::new(&library).exists(),
+            "{library} is missing; scripts/test installs it"
+        );
+        for (name, value) in [
+            ("LD_PRELOAD", library),
+            ("FAKETIME", format!("+{hours}h")),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+        ] {
+            self.environment.push((name.to_owned(), value));
+        }
+        self
+    }
+
     /// Without limits on rates, for load.
     pub fn unlimited(self) -> Self {
         self.with("LIMITS__DEVICE_REQUESTS_PER_SECOND", "0")
