@@ -1,6 +1,8 @@
 //! The order of checks (path, method, token, the device's limit, the instance's limit, announced length, body, JSON, shape,
 //! children, model): a request that fails two neighbours gets the answer of the first.
 
+use std::time::{Duration, Instant};
+
 use crate::harness::{Gate, report};
 
 const SECRET: &str = "s3cret-of-the-device";
@@ -96,35 +98,66 @@ fn limits_come_after_the_token_and_before_the_length_the_devices_own_first() {
         gate.device(device, SECRET, None);
     }
     let tokens = ["o1", "o2", "o3"].map(|device| gate.token(device, SECRET));
-    std::thread::sleep(std::time::Duration::from_millis(1500));
-    let mut wire = gate.device_wire();
-    let mut ask = |device: &str, token: &str, length: &str| {
-        let head = format!(
-            "POST /v5/devices/{device}/sys/messages/up HTTP/1.1\r\nHost: h\r\naccess_token: {token}\r\nContent-Length: {length}\r\n\r\n"
-        );
-        wire.send(head.as_bytes());
-        let reply = wire.reply();
-        if length == OVER {
-            wire = gate.device_wire();
-        }
-        reply
+    let in_one_second = || {
+        std::thread::sleep(Duration::from_millis(1500));
+        let started = Instant::now();
+        let mut wire = gate.device_wire();
+        let mut ask = |device: &str, token: &str, length: &str| {
+            let head = format!(
+                "POST /v5/devices/{device}/sys/messages/up HTTP/1.1\r\nHost: h\r\naccess_token: {token}\r\nContent-Length: {length}\r\n\r\n"
+            );
+            wire.send(head.as_bytes());
+            let reply = wire.reply();
+            if length == OVER {
+                wire = gate.device_wire();
+            }
+            reply
+        };
+        let replies = [
+            ask("o1", &tokens[0], "0"),
+            // What the device's own limit refuses costs the instance nothing.
+            ask("o1", &tokens[0], "0"),
+            ask("o1", &tokens[0], "0"),
+            ask("o1", &tokens[0], "0"),
+            ask("o1", &tokens[0], "0"),
+            // The token before the device's limit, the device's limit before the announced length.
+            ask("o1", "bad", "0"),
+            ask("o1", &tokens[0], OVER),
+            ask("o2", &tokens[1], "0"),
+            // Two more, and the instance takes no more.
+            gate.authenticate("nobody", SECRET),
+            gate.authenticate("nobody", SECRET),
+            gate.authenticate("nobody", SECRET),
+            // For o2 both are reached: its own comes first. For o3 the instance's, before the announced length.
+            ask("o2", &tokens[1], "0"),
+            ask("o3", &tokens[2], OVER),
+        ];
+        // Each limit gives a place back after a part of a second: on a machine that is busy this shows nothing.
+        (started.elapsed() < Duration::from_millis(200)).then_some(replies)
     };
-    // All in one second. What the device's own limit refuses costs the instance nothing.
-    assert_eq!(ask("o1", &tokens[0], "0").status, 200);
-    for _ in 0..6 {
-        ask("o1", &tokens[0], "0").assert_refused(403, "IOTDA.021101", "limits.device_requests_per_second");
-    }
-    // The token before the device's limit, the device's limit before the announced length.
-    ask("o1", "bad", "0").assert_refused(403, "IOTDA.000004", "");
-    ask("o1", &tokens[0], OVER).assert_refused(403, "IOTDA.021101", "");
-    assert_eq!(ask("o2", &tokens[1], "0").status, 200);
-    // More than the instance takes.
-    let refused = (0..40).find_map(|_| {
-        let reply = gate.authenticate("nobody", SECRET);
-        (reply.status == 403).then_some(reply)
-    });
-    refused.unwrap().assert_refused(403, "IOTDA.021102", "limit 4");
-    // Both are reached for o2: its own comes first. For o3, the instance's, before the announced length.
-    ask("o2", &tokens[1], "0").assert_refused(403, "IOTDA.021101", "");
-    ask("o3", &tokens[2], OVER).assert_refused(403, "IOTDA.021102", "limit 4");
+    let replies = (0..20).find_map(|_| in_one_second()).unwrap();
+    let codes: Vec<String> = replies
+        .iter()
+        .map(|reply| match reply.status {
+            200 => String::new(),
+            _ => reply.error_code(),
+        })
+        .collect();
+    let (token, device, instance) = ("IOTDA.000004", "IOTDA.021101", "IOTDA.021102");
+    let expected = [
+        "",
+        device,
+        device,
+        device,
+        device,
+        token,
+        device,
+        "",
+        "IOTDA.000002",
+        "IOTDA.000002",
+        instance,
+        device,
+        instance,
+    ];
+    assert_eq!(codes, expected);
 }
