@@ -240,7 +240,10 @@ impl<B: CommitBackend> WriterTask<B> {
             answers.push(item.answer);
         }
         #[cfg(feature = "answer-before-commit")]
-        answer_early::<B>(&work, &mut answers).await;
+        {
+            answer_early::<B>(&work, &mut answers);
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
         let started = Instant::now();
         let result = self.commit_in_time(work, &mut answers).await;
         self.waiting.release(rows, bytes);
@@ -297,12 +300,11 @@ impl<B: CommitBackend> WriterTask<B> {
 
 /// Breaks the promise of the 200 on purpose: the crash test must be seen to fail with it.
 #[cfg(feature = "answer-before-commit")]
-async fn answer_early<B: CommitBackend>(work: &[Work<B::Change>], answers: &mut [Answer<B>]) {
+fn answer_early<B: CommitBackend>(work: &[Work<B::Change>], answers: &mut [Answer<B>]) {
     for (work, answer) in work.iter().zip(answers) {
         if matches!(work, Work::Append(_)) {
             let early = std::mem::replace(answer, oneshot::channel().0);
             drop(early.send(Ok(Done::Appended(Position::START))));
         }
     }
-    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
 }
