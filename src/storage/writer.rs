@@ -242,7 +242,7 @@ impl<B: CommitBackend> WriterTask<B> {
         #[cfg(feature = "answer-before-commit")]
         {
             answer_early::<B>(&work, &mut answers);
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let started = Instant::now();
         let result = self.commit_in_time(work, &mut answers).await;

@@ -128,7 +128,7 @@ fn call(rest: &str) -> Option<Call> {
     let (name, arguments) = rest.split_once('(')?;
     let path = |index: usize| quoted(arguments, index).map(text);
     Some(match name {
-        "openat" => Call::Open {
+        "open" | "openat" => Call::Open {
             path: path(0)?,
             create: arguments.contains("O_CREAT"),
             truncate: arguments.contains("O_TRUNC"),
