@@ -33,8 +33,8 @@ const SEED: u64 = 20_261_124;
 
 #[test]
 fn nothing_answered_is_lost_in_a_hundred_images_of_a_power_loss() {
-    let verdict = lose_power(800, 100);
-    assert!(verdict.checkpoints >= 2 && verdict.started >= 2, "{verdict:?}");
+    let verdict = lose_power(1500, 100);
+    assert!(verdict.checkpoints >= 3 && verdict.started >= 2, "{verdict:?}");
 }
 
 #[test]
