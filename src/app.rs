@@ -7,17 +7,20 @@ use std::time::Duration;
 use rustls::ServerConfig;
 
 use crate::auth::access_token::TokenKey;
+use crate::auth::api_token::ApiTokenKey;
 use crate::auth::secret_box::{MasterKey, SecretBox};
 use crate::config::Config;
 use crate::domain::clock::{Clock, SystemClock};
+use crate::domain::shadow::ShadowLimits;
 use crate::history::{History, Indexer, Retention, RetentionSettings};
 use crate::http::device::{self, DeviceState};
 use crate::http::management::{self, ManagementState};
 use crate::http::{BodyBudget, Readiness, Routes, unrouted_answer};
-use crate::ingest::{Ingest, IngestSettings, LimitSettings, PasswordSettings};
+use crate::ingest::{ActivityBook, Ingest, IngestSettings, LimitSettings, PasswordSettings};
 use crate::lifecycle::{self, Lifecycle};
 use crate::observability::Metrics;
 use crate::server::{ConnectionSlots, Listener, ServerCommon, ServerLimits};
+use crate::shadow::{Registrations, ShadowFollower, Shadows, StatusFollower};
 use crate::storage::writer::WriterLimits;
 use crate::storage::{Stores, sqlite};
 use crate::tls::{self, CertificateStore, ServerTls};
@@ -45,6 +48,9 @@ pub enum StartError {
     /// The database does not open.
     #[error(transparent)]
     Storage(#[from] sqlite::OpenError),
+    /// A command that makes none finds no database.
+    #[error("there is no database at {0}: name the server's --config or --data-dir")]
+    NoDatabase(String),
     /// The store failed at the start.
     #[error("the store failed: {0}")]
     Store(#[from] crate::storage::StoreError),
@@ -86,6 +92,8 @@ pub struct App {
     tls: Arc<ServerConfig>,
     certificates: Arc<CertificateStore>,
     metrics: Arc<Metrics>,
+    shadows: Shadows,
+    activity: Arc<ActivityBook>,
     project_id: String,
 }
 
@@ -94,6 +102,14 @@ pub async fn open_beside(config: &Config) -> Result<Stores, StartError> {
     let metrics = Arc::new(Metrics::new()?);
     let (stores, _) = open_stores(config, &Lifecycle::new(), metrics).await?;
     Ok(stores)
+}
+
+/// The same, for a command that has nothing to do where no database is.
+pub async fn open_existing(config: &Config) -> Result<Stores, StartError> {
+    if !sqlite::exists(&config.storage.url) {
+        return Err(StartError::NoDatabase(config.storage.url.clone()));
+    }
+    open_beside(config).await
 }
 
 /// Opens the configured database, making what is missing.
@@ -169,6 +185,7 @@ impl App {
             event_time_max_ahead_ms: config.ingest.event_time_max_ahead_seconds.saturating_mul(1000),
             cached_devices: config.limits.cached_devices,
             trace_entries: config.limits.trace_entries,
+            offline_after_ms: config.ingest.offline_after_ms(),
             limits: limit_settings(&config),
         };
         let ingest = Arc::new(Ingest::new(
@@ -180,17 +197,26 @@ impl App {
         ));
         let readiness = Readiness::new(stores.log.clone(), certificates.clone());
         let bodies = BodyBudget::new(config.limits.body_bytes_in_flight, metrics.clone());
+        let limits = ShadowLimits {
+            services: config.shadow.services_per_device,
+            service_bytes: config.shadow.service_bytes,
+        };
+        let shadows = Shadows::new(&stores, limits);
+        let activity = ingest.activity().clone();
         let state = ManagementState {
             bodies: bodies.clone(),
             metrics: metrics.clone(),
             stores: stores.clone(),
-            activity: ingest.activity().clone(),
+            activity: activity.clone(),
             history: History::new(&stores),
+            shadows: shadows.clone(),
             clock: clock.clone(),
             project_id: project_id.clone(),
             readiness: readiness.clone(),
             document: management::document(&device_host(&config)).map_err(StartError::Document)?,
-            offline_after_ms: config.ingest.device_offline_after_hours.saturating_mul(3_600_000),
+            tokens: Arc::new(ApiTokenKey::new(&master)),
+            signature_max_skew_ms: config.management.signature_max_skew_seconds.saturating_mul(1000),
+            offline_after_ms: config.ingest.offline_after_ms(),
         };
         ingest.start_writers(&lifecycle, lifecycle.token());
         Ok(Self {
@@ -203,6 +229,8 @@ impl App {
             tls,
             certificates,
             metrics,
+            shadows,
+            activity,
             project_id,
         })
     }
@@ -289,9 +317,21 @@ impl App {
         let stop = self.lifecycle.token();
         self.lifecycle
             .spawn("history index", Indexer::new(history, interval).run(stop));
+        let stop = self.lifecycle.token();
+        let shadows = ShadowFollower::new(self.shadows.clone(), interval);
+        self.lifecycle.spawn("shadows", shadows.run(stop));
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let offline_after_ms = self.config.ingest.offline_after_ms();
+        let statuses = StatusFollower::new(self.stores.clone(), clock.clone(), offline_after_ms, interval);
+        self.lifecycle
+            .spawn("device status", statuses.run(self.lifecycle.token()));
+        let registrations = Registrations::new(self.stores.clone(), self.activity.clone(), clock, interval);
+        self.lifecycle
+            .spawn("registrations", registrations.run(self.lifecycle.token()));
         let settings = RetentionSettings {
             days: self.config.retention.days,
             bytes: self.config.retention.bytes,
+            audit_days: self.config.retention.audit_days,
             step_rows: self.config.retention.step_rows,
             interval: Duration::from_secs(self.config.retention.interval_seconds),
         };

@@ -12,6 +12,8 @@ pub mod app;
 
 pub mod http;
 
+pub mod shadow;
+
 pub mod history;
 
 pub mod ingest;

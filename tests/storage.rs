@@ -35,6 +35,7 @@ macro_rules! contract {
             registry::lists_are_newest_first_and_filtered,
             registry::a_description_outlives_its_device,
             registry::access_keys_are_found_again,
+            registry::access_keys_are_listed_disabled_and_deleted,
             log::events_come_back_as_they_went_in,
             log::positions_rise_and_reading_goes_on_from_one,
             log::positions_go_on_after_everything_was_purged,

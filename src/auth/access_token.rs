@@ -1,21 +1,20 @@
 //! Access tokens: small signed statements that a device authenticated, checked without the database, and the record of
 //! a device's newest ones (device-api.md, token rules).
 
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 
+use super::jwt::JwtKey;
 use super::secret_box::MasterKey;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::DeviceKey;
+
+pub use super::jwt::TokenError;
 
 /// No token of ours is longer; what is, is not even parsed.
 const LONGEST: usize = 256;
 
 /// How long a token outlives the next one.
 const GRACE_MS: i64 = 30_000;
-
-/// Which signing key: there is one so far.
-const KEY_ID: &str = "1";
 
 /// What a token states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,20 +29,6 @@ pub struct TokenClaims {
     pub expires: Timestamp,
 }
 
-/// Why a text is no token of this instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TokenError {
-    /// Nothing there.
-    #[error("empty")]
-    Empty,
-    /// Not of a token's form.
-    #[error("malformed")]
-    Malformed,
-    /// Of the form, but not signed by this instance.
-    #[error("forged")]
-    Forged,
-}
-
 #[derive(Serialize, Deserialize)]
 struct Claims {
     d: i64,
@@ -53,67 +38,27 @@ struct Claims {
 }
 
 /// Signs and reads tokens.
-pub struct TokenKey {
-    encoding: EncodingKey,
-    decoding: DecodingKey,
-    header: Header,
-    validation: Validation,
-}
+pub struct TokenKey(JwtKey);
 
 impl TokenKey {
     /// A key of its own, from the master key: tokens live through a restart and hold on every node.
     pub fn new(master: &MasterKey) -> Self {
-        // Naming the provider makes a lost feature a compile error; a second installation is no fault.
-        let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
-        let key = master.derive("fieldgate access tokens");
-        let mut header = Header::new(Algorithm::HS256);
-        header.typ = None;
-        header.kid = Some(KEY_ID.to_owned());
-        let mut validation = Validation::new(Algorithm::HS256);
-        // Expiry is judged by the caller's clock, without the library's leeway.
-        validation.validate_exp = false;
-        validation.validate_aud = false;
-        validation.required_spec_claims.clear();
-        Self {
-            encoding: EncodingKey::from_secret(key.as_ref()),
-            decoding: DecodingKey::from_secret(key.as_ref()),
-            header,
-            validation,
-        }
+        Self(JwtKey::new(master, "fieldgate access tokens"))
     }
 
     /// A token of 32 to 256 characters.
-    ///
-    /// # Panics
-    /// Never: numbers serialise, and an HMAC key signs.
     pub fn issue(&self, claims: &TokenClaims) -> String {
-        let claims = Claims {
+        self.0.issue(&Claims {
             d: claims.device.0,
             e: claims.epoch,
             i: claims.issued.0,
             x: claims.expires.0,
-        };
-        jsonwebtoken::encode(&self.header, &claims, &self.encoding).expect("integers under an HMAC key")
+        })
     }
 
     /// What a token states, when this instance signed it.
     pub fn read(&self, token: &str) -> Result<TokenClaims, TokenError> {
-        if token.is_empty() {
-            return Err(TokenError::Empty);
-        }
-        if token.len() > LONGEST {
-            return Err(TokenError::Malformed);
-        }
-        let read = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation);
-        let data = read.map_err(|error| match error.kind() {
-            jsonwebtoken::errors::ErrorKind::InvalidSignature
-            | jsonwebtoken::errors::ErrorKind::InvalidAlgorithm => TokenError::Forged,
-            _ => TokenError::Malformed,
-        })?;
-        if data.header.kid.as_deref() != Some(KEY_ID) {
-            return Err(TokenError::Forged);
-        }
-        let Claims { d, e, i, x } = data.claims;
+        let Claims { d, e, i, x } = self.0.read(token, LONGEST)?;
         Ok(TokenClaims {
             device: DeviceKey(d),
             epoch: e,

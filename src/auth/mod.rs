@@ -2,6 +2,9 @@
 
 pub mod access_key;
 pub mod access_token;
+pub mod api_token;
 pub mod device_password;
+mod jwt;
+pub mod request_signature;
 pub mod secret;
 pub mod secret_box;

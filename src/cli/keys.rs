@@ -1,12 +1,16 @@
-//! `fieldgate keys create`: works beside a running server, which reads keys at each use.
+//! `fieldgate keys`: works beside a running server, which reads keys at each use.
 
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::{Outcome, PlaceArgs, print, runtime};
 use crate::app;
 use crate::auth::access_key::{Role, generate};
+use crate::auth::secret::random_bytes;
+use crate::config::Config;
 use crate::domain::clock::{Clock, SystemClock};
-use crate::storage::{AccessKey, Stores};
+use crate::domain::event_time;
+use crate::domain::ids::RequestId;
+use crate::storage::{AccessKey, DONE, Deed, ListedKey, NewAuditEntry, Stores};
 
 #[derive(Args)]
 pub(super) struct KeysArgs {
@@ -18,6 +22,14 @@ pub(super) struct KeysArgs {
 enum KeysCommand {
     /// Make a key; its secret is shown once
     Create(CreateArgs),
+    /// Show all keys, the oldest first, without their secrets
+    List(ListArgs),
+    /// Refuse a key from now on, and the tokens that were given for it
+    Disable(OneKeyArgs),
+    /// Take a disabled key again
+    Enable(OneKeyArgs),
+    /// Delete a key, and with it the tokens that were given for it
+    Delete(OneKeyArgs),
 }
 
 #[derive(Args)]
@@ -35,6 +47,23 @@ struct CreateArgs {
     place: PlaceArgs,
 }
 
+#[derive(Args)]
+struct ListArgs {
+    /// How to print them
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
+#[derive(Args)]
+struct OneKeyArgs {
+    /// The access key, as `keys list` shows it
+    access_key: String,
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum RoleArg {
     Admin,
@@ -47,40 +76,116 @@ enum Format {
     Json,
 }
 
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
 pub(super) fn run(args: &KeysArgs) -> Outcome {
-    let KeysCommand::Create(args) = &args.command;
-    let config = args.place.load()?;
+    let config = match &args.command {
+        KeysCommand::Create(CreateArgs { place, .. })
+        | KeysCommand::List(ListArgs { place, .. })
+        | KeysCommand::Disable(OneKeyArgs { place, .. })
+        | KeysCommand::Enable(OneKeyArgs { place, .. })
+        | KeysCommand::Delete(OneKeyArgs { place, .. }) => place.load()?,
+    };
     runtime(&config)?.block_on(async {
-        let stores = app::open_beside(&config).await?;
-        let role = match args.role {
-            RoleArg::Admin => Role::Admin,
-            RoleArg::Reader => Role::Reader,
-        };
-        let key = create(&stores, &args.name, role).await?;
-        let project_id = stores.settings.project_id().await?;
+        let stores = open(&args.command, &config).await?;
+        let outcome = answer(&args.command, &stores).await;
         stores.log.close().await;
-        let (access_key, secret_key) = (&key.access_key, key.secret.expose());
-        match args.format {
-            Format::Json => {
-                let shown = serde_json::json!(
-                    {"access_key": access_key, "secret_key": secret_key, "project_id": project_id});
-                print(&format!("{shown}\n"));
-            }
-            Format::Text => print(&format!(
-                "access_key {access_key}\nsecret_key {secret_key}\nproject_id {project_id}\n\
-                 Send them as X-Auth-Token: <access_key>:<secret_key>. The secret is not shown again.\n"
-            )),
-        }
+        print(&outcome?);
         Ok(())
     })
 }
 
+/// The first key may come before the first start; the others have nothing to do without a database.
+async fn open(command: &KeysCommand, config: &Config) -> Result<Stores, Failure> {
+    Ok(match command {
+        KeysCommand::Create(_) => app::open_beside(config).await?,
+        _ => app::open_existing(config).await?,
+    })
+}
+
+async fn answer(command: &KeysCommand, stores: &Stores) -> Result<String, Failure> {
+    let settings = &stores.settings;
+    let (args, found, now) = match command {
+        KeysCommand::Create(args) => return show_new(args, stores).await,
+        KeysCommand::List(args) => return Ok(show(&settings.list_keys().await?, args.format)),
+        KeysCommand::Disable(args) => {
+            let found = settings
+                .set_key_disabled(&args.access_key, true, &noted("disable_key", &args.access_key)?)
+                .await?;
+            (args, found, "is disabled")
+        }
+        KeysCommand::Enable(args) => {
+            let found = settings
+                .set_key_disabled(&args.access_key, false, &noted("enable_key", &args.access_key)?)
+                .await?;
+            (args, found, "is enabled")
+        }
+        KeysCommand::Delete(args) => {
+            let found = settings
+                .delete_key(&args.access_key, &noted("delete_key", &args.access_key)?)
+                .await?;
+            (args, found, "is deleted")
+        }
+    };
+    let key = args.access_key.escape_debug();
+    if found {
+        Ok(format!("access key {key} {now}, for a running server too\n"))
+    } else {
+        Err(format!("there is no access key {key} (its name or its secret will not do): `fieldgate keys list` shows them").into())
+    }
+}
+
+async fn show_new(args: &CreateArgs, stores: &Stores) -> Result<String, Failure> {
+    let role = match args.role {
+        RoleArg::Admin => Role::Admin,
+        RoleArg::Reader => Role::Reader,
+    };
+    let key = create(stores, &args.name, role).await?;
+    let project_id = stores.settings.project_id().await?;
+    let (access_key, secret_key) = (&key.access_key, key.secret.expose());
+    Ok(match args.format {
+        Format::Json => {
+            let shown = serde_json::json!(
+                {"access_key": access_key, "secret_key": secret_key, "project_id": project_id});
+            format!("{shown}\n")
+        }
+        Format::Text => format!(
+            "access_key {access_key}\nsecret_key {secret_key}\nproject_id {project_id}\n\
+             Sign requests with them, or send X-Auth-Token: <access_key>:<secret_key>. The secret is not shown again.\n"
+        ),
+    })
+}
+
+fn show(keys: &[ListedKey], format: Format) -> String {
+    match format {
+        Format::Json => {
+            let member = |key: &ListedKey| {
+                serde_json::json!({
+                    "access_key": key.access_key,
+                    "name": key.name,
+                    "role": key.role.as_str(),
+                    "disabled": key.disabled,
+                    "create_time": event_time::compact(key.created),
+                })
+            };
+            let keys: Vec<_> = keys.iter().map(member).collect();
+            format!("{}\n", serde_json::json!({ "keys": keys }))
+        }
+        Format::Text => {
+            let row = |key: &ListedKey| {
+                let state = if key.disabled { "disabled" } else { "enabled" };
+                let made = event_time::compact(key.created);
+                let (role, name) = (key.role.as_str(), key.name.escape_debug());
+                format!("{:<20}  {role:<6}  {state:<8}  {made}  {name}\n", key.access_key)
+            };
+            let head = "ACCESS KEY            ROLE    STATE     MADE              NAME\n".to_owned();
+            std::iter::once(head).chain(keys.iter().map(row)).collect()
+        }
+    }
+}
+
 /// Makes and stores a key.
-pub(super) async fn create(
-    stores: &Stores,
-    name: &str,
-    role: Role,
-) -> Result<AccessKey, Box<dyn std::error::Error + Send + Sync>> {
+pub(super) async fn create(stores: &Stores, name: &str, role: Role) -> Result<AccessKey, Failure> {
     let (access_key, secret) = generate()?;
     let key = AccessKey {
         access_key,
@@ -90,6 +195,23 @@ pub(super) async fn create(
         disabled: false,
         created: SystemClock.now(),
     };
-    stores.settings.create_key(&key).await?;
+    let noted = noted("create_key", &key.access_key)?;
+    stores.settings.create_key(&key, &noted).await?;
     Ok(key)
+}
+
+/// What the audit log says of a command's deed.
+fn noted(action: &str, access_key: &str) -> Result<NewAuditEntry, Failure> {
+    let at = SystemClock.now();
+    Ok(NewAuditEntry {
+        at,
+        request_id: RequestId::new(at, random_bytes()?),
+        deed: Deed {
+            actor: "command line".to_owned(),
+            action: action.to_owned(),
+            resource: format!("/keys/{access_key}"),
+            from: "local".to_owned(),
+        },
+        outcome: DONE.to_owned(),
+    })
 }

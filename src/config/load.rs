@@ -267,6 +267,9 @@ fn check(config: &Config) -> Result<(), ConfigError> {
             return refuse(key, "must be more than 0");
         }
     }
+    if config.management.signature_max_skew_seconds <= 0 {
+        return refuse("management.signature_max_skew_seconds", "must be more than 0");
+    }
     if storage.queue_rows < 64 || storage.queue_bytes < 2 * 1024 * 1024 {
         return refuse(
             "storage.queue_rows",

@@ -43,6 +43,8 @@ section! {
         limits: LimitsConfig = LimitsConfig::default(),
         /// How reports are taken in.
         ingest: IngestConfig = IngestConfig::default(),
+        /// What shadows hold.
+        shadow: ShadowConfig = ShadowConfig::default(),
         /// How long events stay.
         retention: RetentionConfig = RetentionConfig::default(),
         /// Logs.
@@ -65,6 +67,8 @@ section! {
     ManagementConfig {
         /// Where operators and applications connect.
         listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8444)),
+        /// How far off a signed request's date may be.
+        signature_max_skew_seconds: i64 = 900,
     }
 }
 
@@ -172,7 +176,17 @@ section! {
         /// How far ahead a device's time may be.
         event_time_max_ahead_seconds: i64 = 600,
         /// Silence after which a device reads as OFFLINE.
-        device_offline_after_hours: i64 = 49,
+        device_offline_after_seconds: i64 = 49 * 3600,
+    }
+}
+
+section! {
+    /// `[shadow]`
+    ShadowConfig {
+        /// Services of one device's shadow.
+        services_per_device: usize = 500,
+        /// Bytes of one service's names and values.
+        service_bytes: usize = 1024 * 1024,
     }
 }
 
@@ -183,6 +197,8 @@ section! {
         days: u32 = 7,
         /// Bytes; 0 is no bound.
         bytes: u64 = 10 * 1024 * 1024 * 1024,
+        /// Days of the audit log; 0 is no bound.
+        audit_days: u32 = 365,
         /// Events removed in one step.
         step_rows: u32 = 1000,
         /// Time between two looks.
@@ -197,6 +213,13 @@ section! {
         format: LogFormat = LogFormat::Auto,
         /// The filter.
         level: String = "info".to_owned(),
+    }
+}
+
+impl IngestConfig {
+    /// [`Self::device_offline_after_seconds`] in milliseconds.
+    pub const fn offline_after_ms(&self) -> i64 {
+        self.device_offline_after_seconds.saturating_mul(1000)
     }
 }
 

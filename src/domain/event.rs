@@ -25,11 +25,18 @@ pub enum EventKind {
     ProductUpdated = 7,
     /// `product` / `delete`; the payload as for `create`.
     ProductDeleted = 8,
+    /// Desired values of a device's shadow were set; the payload is `{"services":[{"service_id","desired"}]}`. Seen by the
+    /// shadow alone, never by rules or in the history.
+    DesiredSet = 9,
+    /// A device's shadow was cleared; no payload. Seen by the shadow alone.
+    ShadowCleared = 10,
+    /// `device.status` / `update`; the payload is the envelope's body.
+    StatusUpdated = 11,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::PropertyReport,
         Self::MessageReport,
         Self::DeviceCreated,
@@ -38,7 +45,15 @@ impl EventKind {
         Self::ProductCreated,
         Self::ProductUpdated,
         Self::ProductDeleted,
+        Self::DesiredSet,
+        Self::ShadowCleared,
+        Self::StatusUpdated,
     ];
+
+    /// Whether it stays inside: no rule, stream or history shows it.
+    pub const fn is_internal(self) -> bool {
+        matches!(self, Self::DesiredSet | Self::ShadowCleared)
+    }
 
     /// The stored number.
     pub const fn code(self) -> i64 {
@@ -57,6 +72,8 @@ impl EventKind {
             Self::MessageReport => "device.message",
             Self::DeviceCreated | Self::DeviceUpdated | Self::DeviceDeleted => "device",
             Self::ProductCreated | Self::ProductUpdated | Self::ProductDeleted => "product",
+            Self::DesiredSet | Self::ShadowCleared => "device.shadow",
+            Self::StatusUpdated => "device.status",
         }
     }
 
@@ -65,8 +82,8 @@ impl EventKind {
         match self {
             Self::PropertyReport | Self::MessageReport => "report",
             Self::DeviceCreated | Self::ProductCreated => "create",
-            Self::DeviceUpdated | Self::ProductUpdated => "update",
-            Self::DeviceDeleted | Self::ProductDeleted => "delete",
+            Self::DeviceUpdated | Self::ProductUpdated | Self::DesiredSet | Self::StatusUpdated => "update",
+            Self::DeviceDeleted | Self::ProductDeleted | Self::ShadowCleared => "delete",
         }
     }
 }

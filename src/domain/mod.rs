@@ -3,12 +3,15 @@
 
 pub mod clock;
 pub mod decimal;
+pub mod device_search;
 pub mod envelope;
 pub mod event;
 pub mod event_time;
 pub mod ids;
 pub mod json_scan;
 pub mod model;
+pub mod model_text;
 pub mod report;
+pub mod shadow;
 pub mod text_class;
 pub mod validation;

@@ -104,6 +104,8 @@ pub struct Property {
     pub max_length: Option<usize>,
     /// The allowed texts; empty: all.
     pub enum_list: Vec<String>,
+    /// What a new device's shadow desires, as JSON text.
+    pub default_value: Option<String>,
 }
 
 /// A service and its properties.
@@ -152,6 +154,19 @@ impl ProductModel {
     /// A service by id.
     pub fn service(&self, service_id: &str) -> Option<&Service> {
         self.services.get(service_id)
+    }
+
+    /// The properties that have a default: service, property, JSON text.
+    pub fn defaults(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.services.iter().flat_map(|(service_id, service)| {
+            service.properties.iter().filter_map(|(name, property)| {
+                Some((
+                    service_id.as_str(),
+                    name.as_str(),
+                    property.default_value.as_deref()?,
+                ))
+            })
+        })
     }
 }
 
@@ -223,6 +238,7 @@ fn value_rule(entry: &Entry<'_>) -> Result<Property, ModelFault> {
         step: entry.step()?,
         max_length: entry.max_length()?,
         enum_list: entry.texts("enum_list")?,
+        default_value: entry.raw("default_value").map(str::to_owned),
     })
 }
 

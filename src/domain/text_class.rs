@@ -16,8 +16,18 @@ pub fn is_description(text: &str) -> bool {
         .all(|c| is_name_char(c) || c.is_whitespace() || ";/，、：；。".contains(c))
 }
 
+/// CJK, letters, digits and `_.-`.
+pub fn is_tag(text: &str) -> bool {
+    text.chars()
+        .all(|c| c.is_ascii_alphanumeric() || is_cjk(c) || "_.-".contains(c))
+}
+
+fn is_cjk(c: char) -> bool {
+    ('\u{4e00}'..='\u{9ffc}').contains(&c)
+}
+
 fn is_name_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || ('\u{4e00}'..='\u{9ffc}').contains(&c) || "_?'#().,&%@!-".contains(c)
+    c.is_ascii_alphanumeric() || is_cjk(c) || "_?'#().,&%@!-".contains(c)
 }
 
 #[cfg(test)]
@@ -31,5 +41,6 @@ mod tests {
         assert!(is_name_dollar("$oc"));
         assert!(is_description("a b；c，d\n/"));
         assert!(!is_description("<b>"));
+        assert!(is_tag("位置_3.a-b") && !is_tag("a b") && !is_tag("a/b"));
     }
 }

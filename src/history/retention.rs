@@ -15,6 +15,8 @@ pub struct RetentionSettings {
     pub days: u32,
     /// Bytes that the log may take; 0 is no bound.
     pub bytes: u64,
+    /// Days that the audit log keeps; 0 is no bound.
+    pub audit_days: u32,
     /// Events removed in one step.
     pub step_rows: u32,
     /// Time between two looks.
@@ -81,6 +83,18 @@ impl Retention {
                     > 0
             {}
         }
+        self.purge_audit(stop).await?;
         Ok(removed)
+    }
+
+    async fn purge_audit(&self, stop: &CancellationToken) -> Result<()> {
+        if self.settings.audit_days == 0 {
+            return Ok(());
+        }
+        let age_ms = i64::from(self.settings.audit_days) * 86_400_000;
+        let before = self.clock.now().plus_millis(-age_ms);
+        let step_rows = self.settings.step_rows;
+        while !stop.is_cancelled() && self.stores.audit.forget_before(before, step_rows).await? > 0 {}
+        Ok(())
     }
 }

@@ -7,8 +7,11 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::auth::request_signature::Refusal as SignatureRefusal;
+use crate::auth::secret::RandomError;
 use crate::domain::ids::DeviceId;
 use crate::ingest::{AuthenticationRefusal, Limit, LimitReached, ReportRefusal, TokenRefusal};
+use crate::shadow::DesiredRefusal;
 use crate::storage::StoreError;
 
 /// One row of the error table: status, code, fixed text.
@@ -77,6 +80,14 @@ error_table! {
     NOT_BUILT = NOT_IMPLEMENTED, "IOTDA.000029", "The operation is not available on this platform.";
     /// Management: a resource space that does not exist.
     NO_APP = FORBIDDEN, "IOTDA.001000", "The application does not exist.";
+    /// Management: a resource space with products. Ours.
+    APP_IN_USE = FORBIDDEN, "IOTDA.001100", "Operation not allowed. Products exist under the application.";
+    /// Management: the default resource space cannot go. Ours.
+    APP_IS_DEFAULT = FORBIDDEN, "IOTDA.001101", "Operation not allowed. The default application cannot be deleted.";
+    /// Management: a tag whose key is the platform's own.
+    TAG_RESERVED = BAD_REQUEST, "IOTDA.004002", "Invalid input. The tag_key cannot start with 'iot_'.";
+    /// Management: more tags than a resource may have. Ours.
+    TOO_MANY_TAGS = FORBIDDEN, "IOTDA.004100", "Operation not allowed. The number of tags has reached the upper limit (10).";
     /// Management: no such product. The documentation shows no code; this one is ours.
     NO_PRODUCT = NOT_FOUND, "IOTDA.013100", "The product does not exist.";
     /// Management: a product id twice in one space. Ours.
@@ -101,6 +112,12 @@ error_table! {
     DEVICE_HAS_CHILDREN = FORBIDDEN, "IOTDA.014100", "Operation not allowed. Sub-devices exist under the device.";
     /// Management: a third level of children. Ours.
     TOO_DEEP = FORBIDDEN, "IOTDA.014101", "Operation not allowed. Sub-devices may have at most two levels.";
+    /// Management: desired values for another version of the shadow. Ours.
+    OTHER_VERSION = FORBIDDEN, "IOTDA.014102", "Operation not allowed. The shadow has another version.";
+    /// Management: a device without a parent has no gateway to change. Ours.
+    NOT_A_CHILD = FORBIDDEN, "IOTDA.014103", "Operation not allowed. Only the gateway of a sub-device can be changed.";
+    /// Management: a gateway of another resource space. Ours.
+    OTHER_APP = FORBIDDEN, "IOTDA.014104", "Operation not allowed. The gateway belongs to another application.";
 }
 
 /// What a handler answers when it does not do what it was asked.
@@ -143,6 +160,14 @@ impl ApiError {
             retry_after_seconds: (kind == ErrorKind::UNAVAILABLE).then_some(1),
             device_id: None,
             number: None,
+        }
+    }
+
+    /// A row of the table, with a reason that is for the log alone.
+    pub fn unexplained(kind: ErrorKind, reason: impl Into<Box<str>>) -> Self {
+        Self {
+            logged: Some(reason.into()),
+            ..Self::from(kind)
         }
     }
 
@@ -255,13 +280,23 @@ impl From<AuthenticationRefusal> for ApiError {
     }
 }
 
+impl From<SignatureRefusal> for ApiError {
+    fn from(refusal: SignatureRefusal) -> Self {
+        let reason = refusal.to_string();
+        match refusal {
+            // What helps the caller, and tells of no key.
+            SignatureRefusal::Skewed { .. } | SignatureRefusal::UnknownAlgorithm(_) => {
+                Self::new(ErrorKind::UNAUTHENTICATED, format!("{reason}."))
+            }
+            _ => Self::unexplained(ErrorKind::UNAUTHENTICATED, reason),
+        }
+    }
+}
+
 impl From<TokenRefusal> for ApiError {
     fn from(refusal: TokenRefusal) -> Self {
         match refusal {
-            TokenRefusal::Invalid { reason } => Self {
-                logged: Some(reason.into()),
-                ..Self::from(ErrorKind::INVALID_TOKEN)
-            },
+            TokenRefusal::Invalid { reason } => Self::unexplained(ErrorKind::INVALID_TOKEN, reason),
             TokenRefusal::Store(error) => error.into(),
         }
     }
@@ -279,6 +314,24 @@ impl From<ReportRefusal> for ApiError {
             ReportRefusal::ForeignChild(_) => Self::new(ErrorKind::FOREIGN_CHILD, detail),
             ReportRefusal::Store(error) => error.into(),
         }
+    }
+}
+
+impl From<DesiredRefusal> for ApiError {
+    fn from(refusal: DesiredRefusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            DesiredRefusal::NoDevice => ErrorKind::NO_DEVICE.into(),
+            DesiredRefusal::OtherVersion { .. } => Self::new(ErrorKind::OTHER_VERSION, detail),
+            DesiredRefusal::Busy => Self::new(ErrorKind::UNAVAILABLE, detail),
+            DesiredRefusal::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<RandomError> for ApiError {
+    fn from(error: RandomError) -> Self {
+        Self::new(ErrorKind::INTERNAL, error.to_string())
     }
 }
 
@@ -317,6 +370,10 @@ mod tests {
         UNKNOWN_PATH 404 IOTDA.000029 The requested path does not exist.
         NOT_BUILT 501 IOTDA.000029 The operation is not available on this platform.
         NO_APP 403 IOTDA.001000 The application does not exist.
+        APP_IN_USE 403 IOTDA.001100 Operation not allowed. Products exist under the application.
+        APP_IS_DEFAULT 403 IOTDA.001101 Operation not allowed. The default application cannot be deleted.
+        TAG_RESERVED 400 IOTDA.004002 Invalid input. The tag_key cannot start with 'iot_'.
+        TOO_MANY_TAGS 403 IOTDA.004100 Operation not allowed. The number of tags has reached the upper limit (10).
         NO_PRODUCT 404 IOTDA.013100 The product does not exist.
         PRODUCT_EXISTS 400 IOTDA.013101 Invalid input. The product already exists.
         PRODUCT_IN_USE 403 IOTDA.013102 Operation not allowed. Devices exist under the product.
@@ -328,6 +385,9 @@ mod tests {
         NOT_FROZEN 403 IOTDA.014040 Operation not allowed. The device is not frozen, can not unfreeze.
         DEVICE_HAS_CHILDREN 403 IOTDA.014100 Operation not allowed. Sub-devices exist under the device.
         TOO_DEEP 403 IOTDA.014101 Operation not allowed. Sub-devices may have at most two levels.
+        OTHER_VERSION 403 IOTDA.014102 Operation not allowed. The shadow has another version.
+        NOT_A_CHILD 403 IOTDA.014103 Operation not allowed. Only the gateway of a sub-device can be changed.
+        OTHER_APP 403 IOTDA.014104 Operation not allowed. The gateway belongs to another application.
         ");
     }
 

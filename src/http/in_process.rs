@@ -9,7 +9,6 @@ use tower::ServiceExt;
 
 use super::Routes;
 use super::extract::principal::Principal;
-use crate::auth::access_key::Role;
 
 /// A caller inside the process, known to be an administrator.
 pub struct InProcess {
@@ -38,7 +37,7 @@ impl InProcess {
             .uri(format!("{}{path}", self.base))
             .header(HOST, "in-process")
             .body(Body::from(body))?;
-        request.extensions_mut().insert(Principal { role: Role::Admin });
+        request.extensions_mut().insert(Principal::program());
         let response = self.routes.clone().oneshot(request).await?;
         let status = response.status();
         let bytes = response.into_body().collect().await?.to_bytes();

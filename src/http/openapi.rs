@@ -1,11 +1,14 @@
 //! The OpenAPI document of both listeners, made once from the routers themselves. What every operation has in common
 //! (refusals, credentials, the parameters that its path names) is written here, not at each handler.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use utoipa::PartialSchema;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme};
@@ -21,6 +24,8 @@ use super::error::ErrorBody;
 pub struct Document {
     text: Bytes,
     etag: HeaderValue,
+    /// The names of the operations, by method and path.
+    operations: Arc<HashMap<(Method, String), String>>,
 }
 
 impl Document {
@@ -46,6 +51,7 @@ impl Document {
         let mut whole = OpenApi::new(info(), utoipa::openapi::Paths::new());
         whole.merge(management);
         whole.merge(device);
+        let operations = Arc::new(names(&whole));
         describe_common(whole.components.get_or_insert_with(Components::new));
         let text = serde_json::to_string(&whole)?;
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
@@ -53,7 +59,14 @@ impl Document {
         Ok(Self {
             text: Bytes::from(text),
             etag: HeaderValue::try_from(etag).map_err(serde::ser::Error::custom)?,
+            operations,
         })
+    }
+
+    /// The name of the operation behind a route.
+    pub(super) fn operation(&self, method: &Method, path: &str) -> Option<&str> {
+        let key = (method.clone(), path.to_owned());
+        self.operations.get(&key).map(String::as_str)
     }
 }
 
@@ -118,6 +131,27 @@ fn complete(api: &mut OpenApi, credentials: &[&str]) {
             });
         }
     }
+}
+
+fn names(api: &OpenApi) -> HashMap<(Method, String), String> {
+    let mut names = HashMap::new();
+    for (path, item) in &api.paths.paths {
+        let operations = [
+            (Method::GET, &item.get),
+            (Method::PUT, &item.put),
+            (Method::POST, &item.post),
+            (Method::DELETE, &item.delete),
+        ];
+        for (method, operation) in operations {
+            if let Some(name) = operation
+                .as_ref()
+                .and_then(|operation| operation.operation_id.clone())
+            {
+                names.insert((method, path.clone()), name);
+            }
+        }
+    }
+    names
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {

@@ -44,11 +44,19 @@ documented! {
     Description128 = text(0, 128, "^[A-Za-z0-9\u{4e00}-\u{9ffc}_?'#().,&%@!\\s;/，、：；。-]*$");
     /// `check_device_secret`.
     DeviceSecret = text(8, 32, "^[A-Za-z0-9_-]+$");
+    /// 40 or 64 hexadecimal digits.
+    Fingerprint = text(40, 64, "^([0-9A-Fa-f]{40}|[0-9A-Fa-f]{64})$");
+    /// `is_tag`.
+    Tag64 = text(1, 64, TAG);
+    /// `is_tag`.
+    Tag128 = text(0, 128, TAG);
     /// `parse_compact`.
     CompactTime = text(16, 16, "^[0-9]{8}T[0-9]{6}Z$");
 }
 
 const NAME: &str = "^[A-Za-z0-9\u{4e00}-\u{9ffc}_?'#().,&%@!-]*$";
+
+const TAG: &str = "^[A-Za-z0-9\u{4e00}-\u{9ffc}_.-]*$";
 
 /// One of these texts.
 pub(super) fn choice(values: &[&str]) -> Object {

@@ -17,6 +17,9 @@ use crate::storage::{DeviceActivity, FollowerStore, Result};
 /// hours, and one row per device per second would cost more than the report itself.
 const LAST_SEEN_STEP_MS: i64 = 60_000;
 
+/// Where devices go offline sooner than hours, this part of that time is the step.
+const STEPS_TO_OFFLINE: i64 = 4;
+
 /// How many rows one write takes.
 const ROWS_PER_WRITE: usize = 1000;
 
@@ -67,6 +70,7 @@ impl DeviceTraffic {
 /// The traffic of all devices that is not written yet, and the task that writes it.
 pub struct ActivityBook {
     store: Arc<dyn FollowerStore>,
+    last_seen_step_ms: i64,
     /// Not written yet. Bounded by the devices that are active within one write interval.
     waiting: Mutex<HashMap<DeviceKey, Arc<DeviceTraffic>>>,
     /// The one record of each device that anyone holds.
@@ -95,10 +99,11 @@ impl Live {
 }
 
 impl ActivityBook {
-    /// Over the store that keeps activity.
-    pub fn new(store: Arc<dyn FollowerStore>) -> Self {
+    /// Over the store that keeps activity; no traffic for `offline_after_ms` is OFFLINE.
+    pub fn new(store: Arc<dyn FollowerStore>, offline_after_ms: i64) -> Self {
         Self {
             store,
+            last_seen_step_ms: LAST_SEEN_STEP_MS.min(offline_after_ms / STEPS_TO_OFFLINE),
             waiting: Mutex::default(),
             live: Mutex::default(),
         }
@@ -145,7 +150,7 @@ impl ActivityBook {
     pub(super) fn seen(&self, traffic: &Arc<DeviceTraffic>, now: Timestamp) {
         let mut state = lock(&traffic.state);
         state.last_seen = state.last_seen.max(now);
-        if now.0 - state.written_last_seen.0 >= LAST_SEEN_STEP_MS {
+        if now.0 - state.written_last_seen.0 >= self.last_seen_step_ms {
             self.enqueue(traffic, &mut state);
         }
     }
@@ -167,11 +172,12 @@ impl ActivityBook {
             .into_iter()
             .map(|(key, row)| (key, row.last_seen))
             .collect();
-        let waiting: Vec<_> = {
-            let map = lock(&self.waiting);
-            devices.iter().filter_map(|key| map.get(key).cloned()).collect()
+        // Records in memory are newer than the store by up to a step.
+        let live: Vec<_> = {
+            let live = lock(&self.live);
+            devices.iter().filter_map(|key| live.get(*key)).collect()
         };
-        for traffic in waiting {
+        for traffic in live {
             seen.insert(traffic.device, lock(&traffic.state).last_seen);
         }
         seen.retain(|_, instant| instant.0 > 0);

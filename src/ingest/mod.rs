@@ -40,6 +40,8 @@ pub struct IngestSettings {
     pub cached_devices: usize,
     /// How many entries a device's trace keeps.
     pub trace_entries: u32,
+    /// No traffic for this long is OFFLINE, milliseconds.
+    pub offline_after_ms: i64,
     /// How much callers may ask.
     pub limits: LimitSettings,
 }
@@ -66,7 +68,10 @@ impl Ingest {
         metrics: Arc<Metrics>,
         settings: IngestSettings,
     ) -> Self {
-        let activity = Arc::new(ActivityBook::new(stores.followers.clone()));
+        let activity = Arc::new(ActivityBook::new(
+            stores.followers.clone(),
+            settings.offline_after_ms,
+        ));
         let directory = DeviceDirectory::new(
             &stores.registry,
             activity.clone(),

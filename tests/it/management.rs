@@ -230,13 +230,13 @@ fn a_devices_fields_are_checked_one_by_one() {
             "auth_info: must be an object",
         ),
         (
-            r#"{"node_id":"n","product_id":"demo","auth_info":{"auth_type":"CERTIFICATES"}}"#,
+            r#"{"node_id":"n","product_id":"demo","auth_info":{"auth_type":"NONE"}}"#,
             400,
             "IOTDA.000006",
             "auth_info.auth_type",
         ),
         (
-            r#"{"node_id":"n","product_id":"demo","auth_info":{"timeout":5}}"#,
+            r#"{"node_id":"n","product_id":"demo","auth_info":{"timeout":-5}}"#,
             400,
             "IOTDA.000006",
             "auth_info.timeout",
@@ -248,10 +248,10 @@ fn a_devices_fields_are_checked_one_by_one() {
             "extension_info: must be an object",
         ),
         (
-            r#"{"node_id":"n","product_id":"demo","shadow":[]}"#,
+            r#"{"node_id":"n","product_id":"demo","shadow":[{"service_id":"Meter","desired":{"nothing":1}}]}"#,
             400,
             "IOTDA.000006",
-            "shadow",
+            "shadow[0].desired.nothing: is no property of the service",
         ),
     ] {
         gate.api("POST", "/devices", body)

@@ -10,8 +10,8 @@ use fieldgate::domain::event::{EventKind, NewEvent, StoredEvent};
 use fieldgate::domain::ids::{AppId, DeviceId, NodeId, Position, ProductId, ProductKey, RequestId};
 use fieldgate::storage::writer::WriterLimits;
 use fieldgate::storage::{
-    Change, Device, DeviceCreation, NewDevice, NewProduct, PageRequest, Product, ProductAttributes,
-    ProductCreation, Stores,
+    AuthType, Change, DONE, Deed, Device, DeviceCreation, NewAuditEntry, NewDevice, NewProduct, PageRequest,
+    Payload, Product, ProductAttributes, ProductCreation, Stores,
 };
 
 pub const NOW: Timestamp = Timestamp(1_795_421_730_000);
@@ -73,7 +73,7 @@ impl Bed {
     pub async fn product(&self, id: &str) -> Product {
         match self.try_product(id).await {
             ProductCreation::Created(product) => *product,
-            ProductCreation::Exists => panic!("{id} exists"),
+            other => panic!("{id}: {other:?}"),
         }
     }
 
@@ -111,11 +111,27 @@ pub fn request_id(number: u8) -> RequestId {
     RequestId::new(NOW, [number; 10])
 }
 
-pub fn told(payload: &'static str) -> Change {
+pub fn noted() -> NewAuditEntry {
+    let told: Change<()> = told("");
+    NewAuditEntry {
+        at: told.at,
+        request_id: told.request_id,
+        deed: told.deed,
+        outcome: DONE.to_owned(),
+    }
+}
+
+pub fn told<T>(payload: &'static str) -> Change<T> {
     Change {
         at: NOW,
         request_id: request_id(1),
-        payload: Bytes::from_static(payload.as_bytes()),
+        deed: Deed {
+            actor: "AK".to_owned(),
+            action: "an_operation".to_owned(),
+            resource: "/things/1".to_owned(),
+            from: "127.0.0.1".to_owned(),
+        },
+        payload: Payload::fixed(Bytes::from_static(payload.as_bytes())),
     }
 }
 
@@ -147,9 +163,12 @@ pub fn new_device(id: &str, product: ProductKey, gateway: Option<&str>) -> NewDe
         name: Some(format!("name-of-{id}")),
         description: None,
         extension_info: Some(r#"{"n": 1.50}"#.to_owned()),
+        auth_type: AuthType::Secret,
         secret: Secret::new("a-secret-of-it".to_owned()),
+        fingerprint: None,
         secure_access: true,
         timeout_seconds: 0,
+        desired: None,
     }
 }
 

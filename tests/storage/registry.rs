@@ -14,11 +14,11 @@ use fieldgate::domain::model::ValidationMode;
 use fieldgate::ingest::{Ingest, IngestSettings, LimitSettings, PasswordSettings, TokenRefusal};
 use fieldgate::observability::Metrics;
 use fieldgate::storage::{
-    AccessKey, DeviceCreation, DeviceDeletion, DeviceFilter, FreezeOutcome, PageRequest, ProductCreation,
-    ProductDeletion, ProductFilter, RegistryChange, SecretSlot,
+    AccessKey, DeviceCreation, DeviceDeletion, DeviceFilter, FreezeOutcome, ListedKey, PageRequest,
+    ProductCreation, ProductDeletion, ProductFilter, RegistryChange, Slot,
 };
 
-use crate::bed::{Bed, NOW, PAGE, device_id, told};
+use crate::bed::{Bed, NOW, PAGE, device_id, noted, told};
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -88,7 +88,10 @@ pub async fn a_refused_change_leaves_no_event(bed: Bed) {
         DeviceDeletion::HasChildren
     );
     assert_eq!(
-        registry.set_frozen(device.key, false, told("x")).await.unwrap(),
+        registry
+            .set_frozen(device.key, false, None, told("x"))
+            .await
+            .unwrap(),
         FreezeOutcome::AlreadySo
     );
     let nobody = fieldgate::domain::ids::DeviceKey(999);
@@ -97,13 +100,13 @@ pub async fn a_refused_change_leaves_no_event(bed: Bed) {
         DeviceDeletion::NotFound
     );
     assert_eq!(
-        registry.set_frozen(nobody, true, told("x")).await.unwrap(),
+        registry.set_frozen(nobody, true, None, told("x")).await.unwrap(),
         FreezeOutcome::NotFound
     );
     let secret = Secret::new("another-secret".to_owned());
     assert!(
         !registry
-            .reset_secret(nobody, SecretSlot::Primary, secret, told("x"))
+            .reset_secret(nobody, Slot::Primary, secret, told("x"))
             .await
             .unwrap()
     );
@@ -183,17 +186,26 @@ pub async fn freezing_raises_the_epoch_and_unfreezing_does_not(bed: Bed) {
     let made = bed.device("d", product.key, None).await;
     let registry = &bed.stores.registry;
     assert_eq!(
-        registry.set_frozen(made.key, true, told("x")).await.unwrap(),
+        registry
+            .set_frozen(made.key, true, None, told("x"))
+            .await
+            .unwrap(),
         FreezeOutcome::Done
     );
     let frozen = registry.device(&device_id("d")).await.unwrap().unwrap();
     assert_eq!((frozen.frozen, frozen.epoch), (true, made.epoch + 1));
     assert_eq!(
-        registry.set_frozen(made.key, true, told("x")).await.unwrap(),
+        registry
+            .set_frozen(made.key, true, None, told("x"))
+            .await
+            .unwrap(),
         FreezeOutcome::AlreadySo
     );
     assert_eq!(
-        registry.set_frozen(made.key, false, told("x")).await.unwrap(),
+        registry
+            .set_frozen(made.key, false, None, told("x"))
+            .await
+            .unwrap(),
         FreezeOutcome::Done
     );
     let thawed = registry.device(&device_id("d")).await.unwrap().unwrap();
@@ -204,8 +216,8 @@ pub async fn each_secret_is_reset_for_itself(bed: Bed) {
     let product = bed.product("p").await;
     let made = bed.device("d", product.key, None).await;
     for (slot, text) in [
-        (SecretSlot::Primary, "first-secret"),
-        (SecretSlot::Secondary, "second-secret"),
+        (Slot::Primary, "first-secret"),
+        (Slot::Secondary, "second-secret"),
     ] {
         let secret = Secret::new(text.to_owned());
         assert!(
@@ -262,6 +274,7 @@ pub async fn a_device_made_anew_does_not_honour_the_old_token(bed: Bed) {
         event_time_max_ahead_ms: 600_000,
         cached_devices: 100,
         trace_entries: 10,
+        offline_after_ms: 60_000,
         limits: LimitSettings {
             device_requests_per_second: 0,
             instance_requests_per_second: 0,
@@ -335,13 +348,13 @@ pub async fn listeners_hear_of_a_change_before_its_caller(bed: Bed) {
     heard.lock().unwrap().clear();
     bed.stores
         .registry
-        .set_frozen(device.key, true, told("x"))
+        .set_frozen(device.key, true, None, told("x"))
         .await
         .unwrap();
     assert_eq!(heard.lock().unwrap().len(), 1);
     bed.stores
         .registry
-        .set_frozen(device.key, true, told("x"))
+        .set_frozen(device.key, true, None, told("x"))
         .await
         .unwrap();
     assert_eq!(heard.lock().unwrap().len(), 1, "a refused change is none");
@@ -443,16 +456,20 @@ pub async fn a_description_outlives_its_device(bed: Bed) {
     assert_eq!(description.tags, None);
 }
 
-pub async fn access_keys_are_found_again(bed: Bed) {
-    let key = AccessKey {
-        access_key: "AK".to_owned(),
+fn access_key(access_key: &str, created: Timestamp) -> AccessKey {
+    AccessKey {
+        access_key: access_key.to_owned(),
         name: "someone".to_owned(),
         role: Role::Reader,
         secret: Secret::new("a-secret-key".to_owned()),
         disabled: false,
-        created: NOW,
-    };
-    bed.stores.settings.create_key(&key).await.unwrap();
+        created,
+    }
+}
+
+pub async fn access_keys_are_found_again(bed: Bed) {
+    let key = access_key("AK", NOW);
+    bed.stores.settings.create_key(&key, &noted()).await.unwrap();
     let bed = bed.reopened().await;
     let found = bed.stores.settings.key("AK").await.unwrap().unwrap();
     assert_eq!(
@@ -461,4 +478,44 @@ pub async fn access_keys_are_found_again(bed: Bed) {
     );
     assert_eq!(found.secret.expose(), "a-secret-key");
     assert!(bed.stores.settings.key("BK").await.unwrap().is_none());
+}
+
+pub async fn access_keys_are_listed_disabled_and_deleted(bed: Bed) {
+    let settings = bed.stores.settings.clone();
+    for (id, created) in [("AK-B", NOW), ("AK-A", NOW), ("AK-0", NOW.plus_millis(1))] {
+        settings
+            .create_key(&access_key(id, created), &noted())
+            .await
+            .unwrap();
+    }
+    // One access key names one key; its name may repeat.
+    assert!(
+        settings
+            .create_key(&access_key("AK-A", NOW), &noted())
+            .await
+            .is_err()
+    );
+    assert!(settings.set_key_disabled("AK-B", true, &noted()).await.unwrap());
+    assert!(!settings.set_key_disabled("AK-X", true, &noted()).await.unwrap());
+    let listed = settings.list_keys().await.unwrap();
+    let shown: Vec<_> = listed
+        .iter()
+        .map(|key| (key.access_key.as_str(), key.disabled))
+        .collect();
+    assert_eq!(shown, [("AK-A", false), ("AK-B", true), ("AK-0", false)]);
+    let ListedKey {
+        name, role, created, ..
+    } = &listed[2];
+    assert_eq!(
+        (name.as_str(), *role, *created),
+        ("someone", Role::Reader, NOW.plus_millis(1))
+    );
+    assert!(settings.key("AK-B").await.unwrap().unwrap().disabled);
+    assert!(settings.set_key_disabled("AK-B", false, &noted()).await.unwrap());
+    assert!(settings.set_key_disabled("AK-B", false, &noted()).await.unwrap());
+    assert!(!settings.key("AK-B").await.unwrap().unwrap().disabled);
+    assert!(settings.delete_key("AK-B", &noted()).await.unwrap());
+    assert!(!settings.delete_key("AK-B", &noted()).await.unwrap());
+    assert!(settings.key("AK-B").await.unwrap().is_none());
+    assert_eq!(settings.list_keys().await.unwrap().len(), 2);
 }

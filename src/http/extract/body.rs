@@ -4,9 +4,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use axum::body::Body;
 use axum::extract::{FromRef, FromRequest, Request};
 use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::request::Parts;
 use http_body_util::BodyExt;
 
 use crate::http::error::{ApiError, ErrorKind};
@@ -63,11 +66,46 @@ impl Drop for Reserved {
     }
 }
 
-/// A body of at most [`MAX_BODY_BYTES`], in any coding; holds its part of the budget while it lives.
+/// A body of at most [`MAX_BODY_BYTES`], in any coding; it holds its part of the budget until its last clone is gone.
+#[derive(Clone)]
 pub struct CappedBody {
     /// The body.
     pub bytes: Bytes,
-    _reserved: Reserved,
+    _reserved: Arc<Reserved>,
+}
+
+impl CappedBody {
+    /// Reads the body of a request.
+    pub async fn read(parts: &Parts, body: Body, budget: BodyBudget) -> Result<Self, ApiError> {
+        let announced = announced_length(&parts.headers)?.unwrap_or(0);
+        if !budget.has_room_for(announced) {
+            return Err(no_room(&budget));
+        }
+        // Taken as it comes: an announced length is only a promise, and must not keep others out.
+        let mut reserved = Reserved { budget, bytes: 0 };
+        let bytes = read(body, announced, |so_far, more| {
+            if so_far + more > MAX_BODY_BYTES {
+                return Err(ErrorKind::BODY_TOO_LARGE.into());
+            }
+            if !reserved.grow(more) {
+                return Err(no_room(&reserved.budget));
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(Self {
+            bytes,
+            _reserved: Arc::new(reserved),
+        })
+    }
+
+    /// Puts a body that was read back into its request, for the extractors behind: they take it as it is, under the
+    /// same part of the budget.
+    pub fn hand_on(self, parts: Parts) -> Request {
+        let mut request = Request::from_parts(parts, Body::from(self.bytes.clone()));
+        request.extensions_mut().insert(self);
+        request
+    }
 }
 
 /// A body of at most [`MAX_BODY_BYTES`] that is not compressed.
@@ -88,27 +126,11 @@ where
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let announced = announced_length(&request)?.unwrap_or(0);
-        let budget = BodyBudget::from_ref(state);
-        if !budget.has_room_for(announced) {
-            return Err(no_room(&budget));
+        let (mut parts, body) = request.into_parts();
+        match parts.extensions.remove::<Self>() {
+            Some(read_before) => Ok(read_before),
+            None => Self::read(&parts, body, BodyBudget::from_ref(state)).await,
         }
-        // Taken as it comes: an announced length is only a promise, and must not keep others out.
-        let mut reserved = Reserved { budget, bytes: 0 };
-        let bytes = read(request, announced, |so_far, more| {
-            if so_far + more > MAX_BODY_BYTES {
-                return Err(ErrorKind::BODY_TOO_LARGE.into());
-            }
-            if !reserved.grow(more) {
-                return Err(no_room(&reserved.budget));
-            }
-            Ok(())
-        })
-        .await?;
-        Ok(Self {
-            bytes,
-            _reserved: reserved,
-        })
     }
 }
 
@@ -120,17 +142,17 @@ where
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        announced_length(&request)?;
-        refuse_codings(&request)?;
+        announced_length(request.headers())?;
+        refuse_codings(request.headers())?;
         CappedBody::from_request(request, state).await.map(Self)
     }
 }
 
-/// The body of `device-auth`: small, since its sender is not known yet, and outside the budget, so that strangers
+/// The body of an authentication: small, since its sender is not known yet, and outside the budget, so that strangers
 /// cannot use it up.
 pub struct SmallBody(pub Bytes);
 
-/// Five times the largest body that `device-auth` has a use for.
+/// Five times the largest body that an authentication has a use for.
 const SMALL_BODY_BYTES: usize = 4096;
 
 impl<S: Send + Sync> FromRequest<S> for SmallBody {
@@ -138,15 +160,15 @@ impl<S: Send + Sync> FromRequest<S> for SmallBody {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let too_large = || {
-            let detail = format!("The body of device-auth cannot exceed {SMALL_BODY_BYTES} bytes.");
+            let detail = format!("The body of an authentication cannot exceed {SMALL_BODY_BYTES} bytes.");
             ApiError::new(ErrorKind::INVALID_INPUT, detail)
         };
-        let announced = announced_length(&request)?;
-        refuse_codings(&request)?;
+        let announced = announced_length(request.headers())?;
+        refuse_codings(request.headers())?;
         if announced.is_some_and(|length| length > SMALL_BODY_BYTES) {
             return Err(too_large());
         }
-        let bytes = read(request, announced.unwrap_or(0), |so_far, more| {
+        let bytes = read(request.into_body(), announced.unwrap_or(0), |so_far, more| {
             if so_far + more > SMALL_BODY_BYTES {
                 return Err(too_large());
             }
@@ -158,11 +180,10 @@ impl<S: Send + Sync> FromRequest<S> for SmallBody {
 
 /// Reads a body; `admit` hears of each part, after what came so far, before it is kept.
 async fn read(
-    request: Request,
+    mut body: Body,
     announced: usize,
     mut admit: impl FnMut(usize, usize) -> Result<(), ApiError>,
 ) -> Result<Bytes, ApiError> {
-    let mut body = request.into_body();
     let mut bytes = BytesMut::with_capacity(announced.min(FIRST_BUFFER));
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| unreadable(&error))?;
@@ -174,8 +195,8 @@ async fn read(
     Ok(bytes.freeze())
 }
 
-fn refuse_codings(request: &Request) -> Result<(), ApiError> {
-    for coding in request.headers().get_all(CONTENT_ENCODING) {
+fn refuse_codings(headers: &HeaderMap) -> Result<(), ApiError> {
+    for coding in headers.get_all(CONTENT_ENCODING) {
         if !coding.as_bytes().eq_ignore_ascii_case(b"identity") {
             let detail = "Content-Encoding: only identity is taken here, send the body uncompressed";
             return Err(ApiError::new(ErrorKind::INVALID_INPUT, detail));
@@ -190,9 +211,9 @@ fn no_room(budget: &BodyBudget) -> ApiError {
     ApiError::new(ErrorKind::UNAVAILABLE, detail)
 }
 
-fn announced_length(request: &Request) -> Result<Option<usize>, ApiError> {
-    let header = request.headers().get(CONTENT_LENGTH);
-    let length = header
+fn announced_length(headers: &HeaderMap) -> Result<Option<usize>, ApiError> {
+    let length = headers
+        .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok())
         .and_then(|text| text.parse::<u64>().ok());
     match length.map(usize::try_from) {

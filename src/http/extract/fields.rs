@@ -53,6 +53,54 @@ impl<'a> Fields<'a> {
         }))
     }
 
+    /// Each object of an array of at most `most`; none when it is absent.
+    pub fn list(&self, name: &str, most: usize) -> Result<Option<Vec<Fields<'a>>>, ApiError> {
+        let Some(elements) = self.elements(name, most)? else {
+            return Ok(None);
+        };
+        let fields = elements.into_iter().enumerate().map(|(index, element)| {
+            let place = format!("{name}[{index}]");
+            let members =
+                serde_json::from_str(element.get()).map_err(|_| self.fault(&place, "must be an object"))?;
+            Ok(Fields {
+                path: format!("{}{place}.", self.path),
+                members,
+            })
+        });
+        fields.collect::<Result<_, _>>().map(Some)
+    }
+
+    /// An array of at most `most` texts; none when it is absent.
+    pub fn texts(&self, name: &str, most: usize) -> Result<Option<Vec<String>>, ApiError> {
+        let Some(elements) = self.elements(name, most)? else {
+            return Ok(None);
+        };
+        let texts = elements.into_iter().enumerate().map(|(index, element)| {
+            serde_json::from_str(element.get())
+                .map_err(|_| self.fault(&format!("{name}[{index}]"), "must be a string"))
+        });
+        texts.collect::<Result<_, _>>().map(Some)
+    }
+
+    fn elements(&self, name: &str, most: usize) -> Result<Option<Vec<&'a RawValue>>, ApiError> {
+        let Some(text) = self.raw(name) else {
+            return Ok(None);
+        };
+        let elements: Vec<&RawValue> =
+            serde_json::from_str(text).map_err(|_| self.fault(name, "must be an array"))?;
+        if elements.len() > most {
+            return Err(self.fault(name, &format!("has more than {most} elements")));
+        }
+        Ok(Some(elements))
+    }
+
+    /// Each member and its value as JSON text, nulls too.
+    pub fn members(&self) -> impl Iterator<Item = (&str, &'a str)> {
+        self.members
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.get()))
+    }
+
     /// A text of at most `longest` characters that passes `rule`; none when it is absent.
     pub fn text(
         &self,

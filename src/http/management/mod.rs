@@ -1,16 +1,23 @@
 //! What operators and applications see: products, devices and a device's events (management-api.md §4, §5;
 //! routing.md §6), and the health of the instance.
 
+mod apps;
+mod audit;
 mod devices;
 mod events;
 mod metrics;
 mod products;
+mod projects;
+mod shadow;
+mod tags;
+mod tokens;
 mod trace;
 mod unbuilt;
 
 use std::sync::Arc;
 
 use axum::extract::FromRef;
+use axum::middleware::from_fn_with_state;
 use http::Uri;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -18,19 +25,23 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::error::{ApiError, ErrorKind};
+use super::extract::attempt::note_refusals;
 use super::extract::body::BodyBudget;
 use super::extract::principal::Writer;
+use super::extract::signature;
 use super::health::{self, Readiness};
 use super::openapi::{self, Document};
 use super::request_log::Logged;
 use super::strict::Strict;
 use super::{Routes, device};
+use crate::auth::api_token::ApiTokenKey;
 use crate::domain::clock::Clock;
 use crate::domain::ids::Position;
 use crate::history::History;
 use crate::ingest::ActivityBook;
 use crate::observability::Metrics;
-use crate::storage::{Change, Stores};
+use crate::shadow::Shadows;
+use crate::storage::{Change, Payload, Stores};
 
 /// What the management routes need.
 #[derive(Clone)]
@@ -41,10 +52,16 @@ pub struct ManagementState {
     pub activity: Arc<ActivityBook>,
     /// Events by device.
     pub history: History,
+    /// Devices' shadows.
+    pub shadows: Shadows,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The project of every path.
     pub project_id: String,
+    /// Signs and reads the tokens that callers get.
+    pub tokens: Arc<ApiTokenKey>,
+    /// How far off a signed request's date may be, milliseconds.
+    pub signature_max_skew_ms: i64,
     /// What `/metrics` shows.
     pub metrics: Arc<Metrics>,
     /// What bodies may take.
@@ -86,10 +103,21 @@ impl FromRef<ManagementState> for Document {
 fn paths() -> OpenApiRouter<ManagementState> {
     let project = OpenApiRouter::default()
         .routes(routes!(products::create::handle, products::list::handle))
-        .routes(routes!(products::show::handle, products::delete::handle))
+        .routes(routes!(
+            products::show::handle,
+            products::update::handle,
+            products::delete::handle
+        ))
         .routes(routes!(devices::create::handle, devices::list::handle))
-        .routes(routes!(devices::show::handle, devices::delete::handle))
+        .routes(routes!(
+            devices::show::handle,
+            devices::update::handle,
+            devices::delete::handle
+        ))
+        .routes(routes!(devices::search::handle))
         .routes(routes!(devices::reset_secret::handle))
+        .routes(routes!(devices::reset_fingerprint::handle))
+        .routes(routes!(devices::change_gateway::handle))
         .routes(routes!(devices::freeze::freeze))
         .routes(routes!(devices::freeze::unfreeze))
         .routes(routes!(devices::list_groups::handle))
@@ -103,10 +131,27 @@ fn paths() -> OpenApiRouter<ManagementState> {
         ))
         .routes(routes!(devices::downlink::create_command))
         .routes(routes!(devices::downlink::create_async_command))
+        .routes(routes!(
+            shadow::show::handle,
+            shadow::desire::handle,
+            shadow::clear::handle
+        ))
+        .routes(routes!(tags::bind::handle))
+        .routes(routes!(tags::unbind::handle))
+        .routes(routes!(tags::query::handle))
+        .routes(routes!(apps::add::handle, apps::list::handle))
+        .routes(routes!(
+            apps::show::handle,
+            apps::update::handle,
+            apps::delete::handle
+        ))
         .routes(routes!(events::handle))
-        .routes(routes!(trace::handle));
+        .routes(routes!(trace::handle))
+        .routes(routes!(audit::handle));
     OpenApiRouter::default()
         .nest("/v5/iot/{project_id}", unbuilt::add_to(project))
+        .routes(routes!(projects::handle))
+        .routes(routes!(tokens::handle))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(metrics::handle))
@@ -127,6 +172,8 @@ pub fn router(state: ManagementState) -> Routes {
     let (clock, metrics) = (state.clock.clone(), state.metrics.clone());
     let (routes, _) = paths().split_for_parts();
     let routes = routes
+        .route_layer(from_fn_with_state(state.clone(), signature::judge))
+        .route_layer(from_fn_with_state(state.clone(), note_refusals))
         // axum itself names the methods that the path takes, in `Allow`.
         .method_not_allowed_fallback(async || ApiError::from(ErrorKind::NO_METHOD))
         .fallback(no_path)
@@ -158,13 +205,12 @@ impl PageView {
     }
 }
 
-/// A registry change made now, told by `shown` as its event's payload.
-fn change(state: &ManagementState, writer: Writer, shown: &impl Serialize) -> Result<Change, ApiError> {
-    let payload =
-        serde_json::to_vec(shown).map_err(|error| ApiError::new(ErrorKind::INTERNAL, error.to_string()))?;
-    Ok(Change {
+/// A registry change made now by this caller; `payload` is that of its event.
+fn change<T>(state: &ManagementState, writer: Writer, payload: Payload<T>) -> Change<T> {
+    Change {
         at: state.clock.now(),
         request_id: writer.request_id,
-        payload: payload.into(),
-    })
+        deed: writer.deed,
+        payload,
+    }
 }

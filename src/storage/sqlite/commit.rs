@@ -1,22 +1,27 @@
 //! One commit: a group of appends and registry changes in one transaction, events inserted many at a time. Changes look
 //! before they write, so a refused one leaves nothing; a statement that fails takes the whole group down, unacknowledged.
+//! The changes themselves stand in `changes`.
 
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, PoisonError};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use sqlx::sqlite::{SqliteConnection, SqliteSynchronous};
 use sqlx::{Connection, Row};
 
 use super::{Listeners, connect, rows, unavailable};
 use crate::auth::secret::Secret;
 use crate::auth::secret_box::SecretBox;
+use crate::domain::clock::Timestamp;
 use crate::domain::event::{EventKind, NewEvent};
-use crate::domain::ids::{DeviceId, DeviceKey, Position, ProductKey, VersionKey};
+use crate::domain::ids::{AppId, DeviceId, DeviceKey, Position, ProductKey};
+use crate::domain::shadow;
 use crate::storage::writer::{CommitBackend, Done, Work};
 use crate::storage::{
-    Change as Told, Device, DeviceCreation, DeviceDeletion, FreezeOutcome, NewDevice, NewProduct,
-    ProductCreation, ProductDeletion, PurgeRequest, RegistryChange, Result, SecretSlot, StoreError,
+    App, AppDeletion, Change as Told, Device, DeviceCreation, DeviceDeletion, DevicePatch, FreezeOutcome,
+    GatewayChange, NewAuditEntry, NewDevice, NewProduct, Product, ProductCreation, ProductDeletion,
+    ProductPatch, PurgeRequest, RegistryChange, Result, ShadowChange, Slot, StoreError, Tag, TagChange,
 };
 
 /// Rows of one insert. A group takes the smallest that holds it and leaves the rest of the rows empty: one statement is
@@ -39,28 +44,77 @@ static INSERTS: LazyLock<[String; SIZES.len()]> = LazyLock::new(|| {
     })
 });
 
-/// A registry change or a step of retention.
+/// A registry change, an audit entry, or a step of retention.
 #[derive(Debug)]
 pub(crate) enum Change {
-    CreateProduct(Box<NewProduct>, Told),
-    DeleteProduct(ProductKey, Told),
-    CreateDevice(Box<NewDevice>, Told),
-    DeleteDevice(DeviceKey, Told),
-    SetFrozen(DeviceKey, bool, Told),
-    ResetSecret(DeviceKey, SecretSlot, Secret, Told),
+    CreateApp(AppId, String, Told<App>),
+    RenameApp(AppId, String, Told<App>),
+    DeleteApp(AppId, Told<App>),
+    CreateProduct(Box<NewProduct>, Told<Product>),
+    UpdateProduct(ProductKey, Box<ProductPatch>, Told<Product>),
+    DeleteProduct(ProductKey, Told<Product>),
+    CreateDevice(Box<NewDevice>, Told<Device>),
+    UpdateDevice(DeviceKey, Box<DevicePatch>, Told<Device>),
+    DeleteDevice(DeviceKey, Told<Device>),
+    SetFrozen(DeviceKey, bool, Option<Bytes>, Told<Device>),
+    ResetSecret(DeviceKey, Slot, Secret, Told<Device>),
+    ResetFingerprint(DeviceKey, Slot, Option<String>, Told<Device>),
+    MoveToGateway(DeviceKey, DeviceId, Told<Device>),
+    BindTags(DeviceKey, Vec<Tag>, usize, Told<Device>),
+    UnbindTags(DeviceKey, Vec<String>, Told<Device>),
+    TellShadow(DeviceKey, EventKind, Option<Position>, Told<Device>),
+    KeepRegistration(DeviceKey),
+    Audit(Box<NewAuditEntry>),
     Purge(PurgeRequest),
+    PurgeAudit(Timestamp, u32),
 }
 
-/// What a change came to.
-#[derive(Debug)]
-pub(crate) enum Outcome {
-    ProductCreated(ProductCreation),
+/// Gives each outcome a variant and the way in and out, so that a change's caller names the type alone.
+macro_rules! outcomes {
+    ($($variant:ident($type:ty)),* $(,)?) => {
+        /// What a change came to.
+        #[derive(Debug)]
+        pub(crate) enum Outcome {
+            $($variant($type)),*
+        }
+
+        $(
+            impl From<$type> for Outcome {
+                fn from(outcome: $type) -> Self {
+                    Self::$variant(outcome)
+                }
+            }
+
+            impl TryFrom<Outcome> for $type {
+                type Error = StoreError;
+
+                fn try_from(outcome: Outcome) -> Result<Self> {
+                    match outcome {
+                        Outcome::$variant(outcome) => Ok(outcome),
+                        _ => Err(StoreError::Corrupt("the writer answered another change".to_owned())),
+                    }
+                }
+            }
+        )*
+    };
+}
+
+outcomes! {
+    AppMade(App),
+    AppChanged(Option<App>),
+    AppDeleted(AppDeletion),
+    ProductMade(ProductCreation),
+    ProductChanged(Option<Product>),
     ProductDeleted(ProductDeletion),
-    DeviceCreated(DeviceCreation),
+    DeviceMade(DeviceCreation),
+    DeviceChanged(Option<Device>),
     DeviceDeleted(DeviceDeletion),
     Frozen(FreezeOutcome),
-    SecretReset(bool),
-    Purged(u64),
+    GatewayChanged(GatewayChange),
+    TagsChanged(TagChange),
+    ShadowChanged(ShadowChange),
+    Done(bool),
+    Rows(u64),
 }
 
 /// The writer's connection.
@@ -84,9 +138,19 @@ fn appended_rows(work: &Work<Change>) -> Option<usize> {
 
 /// What one group gathers before its commit.
 #[derive(Default)]
-struct Group {
+pub(super) struct Group {
     events: Vec<(i64, NewEvent)>,
-    changes: Vec<RegistryChange>,
+    pub(super) changes: Vec<RegistryChange>,
+}
+
+impl Group {
+    /// Whether an event that waits to be inserted changes this device's shadow.
+    pub(super) fn changes_shadow_of(&self, key: DeviceKey) -> bool {
+        let of_device = |event: &NewEvent| event.device.is_some_and(|(device, _)| device == key);
+        self.events
+            .iter()
+            .any(|(_, event)| of_device(event) && shadow::KINDS.contains(&event.kind))
+    }
 }
 
 #[async_trait]
@@ -193,11 +257,6 @@ impl SqliteCommit {
         Ok(())
     }
 
-    fn place(&mut self, group: &mut Group, event: NewEvent) {
-        self.last += 1;
-        group.events.push((self.last, event));
-    }
-
     async fn insert(&mut self, events: &[(i64, NewEvent)]) -> Result<()> {
         for chunk in events.chunks(LARGEST) {
             let fitting = SIZES
@@ -232,319 +291,65 @@ impl SqliteCommit {
 
     async fn apply(&mut self, change: Change, group: &mut Group) -> Result<Outcome> {
         Ok(match change {
-            Change::CreateProduct(product, told) => {
-                Outcome::ProductCreated(self.create_product(*product, told, group).await?)
+            Change::CreateApp(app_id, name, told) => self.create_app(app_id, name, told).await?.into(),
+            Change::RenameApp(app_id, name, told) => self.rename_app(&app_id, &name, told).await?.into(),
+            Change::DeleteApp(app_id, told) => self.delete_app(&app_id, told).await?.into(),
+            Change::CreateProduct(new, told) => self.create_product(*new, told, group).await?.into(),
+            Change::UpdateProduct(key, patch, told) => {
+                self.update_product(key, *patch, told, group).await?.into()
             }
-            Change::DeleteProduct(key, told) => {
-                Outcome::ProductDeleted(self.delete_product(key, told, group).await?)
+            Change::DeleteProduct(key, told) => self.delete_product(key, told, group).await?.into(),
+            Change::CreateDevice(new, told) => self.create_device(*new, told, group).await?.into(),
+            Change::UpdateDevice(key, patch, told) => {
+                self.update_device(key, *patch, told, group).await?.into()
             }
-            Change::CreateDevice(device, told) => {
-                Outcome::DeviceCreated(self.create_device(*device, told, group).await?)
-            }
-            Change::DeleteDevice(key, told) => {
-                Outcome::DeviceDeleted(self.delete_device(key, told, group).await?)
-            }
-            Change::SetFrozen(key, frozen, told) => {
-                Outcome::Frozen(self.set_frozen(key, frozen, told, group).await?)
+            Change::DeleteDevice(key, told) => self.delete_device(key, told, group).await?.into(),
+            Change::SetFrozen(key, frozen, status, told) => {
+                self.set_frozen(key, frozen, status, told, group).await?.into()
             }
             Change::ResetSecret(key, slot, secret, told) => {
-                Outcome::SecretReset(self.reset_secret(key, slot, &secret, told, group).await?)
+                self.reset_secret(key, slot, &secret, told, group).await?.into()
             }
-            Change::Purge(request) => Outcome::Purged(self.purge(request).await?),
+            Change::ResetFingerprint(key, slot, fingerprint, told) => self
+                .reset_fingerprint(key, slot, fingerprint, told, group)
+                .await?
+                .into(),
+            Change::MoveToGateway(key, gateway, told) => {
+                self.change_gateway(key, &gateway, told, group).await?.into()
+            }
+            Change::BindTags(key, tags, most, told) => {
+                self.bind_tags(key, tags, most, told, group).await?.into()
+            }
+            Change::UnbindTags(key, tag_keys, told) => {
+                self.unbind_tags(key, &tag_keys, told, group).await?.into()
+            }
+            Change::TellShadow(key, kind, unless_since, told) => self
+                .change_shadow(key, kind, unless_since, told, group)
+                .await?
+                .into(),
+            Change::KeepRegistration(key) => self.keep_registration(key).await?.into(),
+            Change::Audit(entry) => self.note(&entry).await?.into(),
+            Change::Purge(request) => self.purge(request).await?.into(),
+            Change::PurgeAudit(before, step_rows) => self.purge_audit(before, step_rows).await?.into(),
         })
     }
 
-    fn tell(
-        &mut self,
-        group: &mut Group,
-        kind: EventKind,
-        device: Option<(DeviceKey, VersionKey)>,
-        told: Told,
-    ) {
-        let event = NewEvent {
-            kind,
-            device,
-            reported_by: None,
-            received: told.at,
-            request_id: told.request_id,
-            payload: told.payload,
-            faults: None,
-        };
-        self.place(group, event);
+    pub(super) const fn connection(&mut self) -> &mut SqliteConnection {
+        &mut self.connection
     }
 
-    async fn create_product(
-        &mut self,
-        new: NewProduct,
-        told: Told,
-        group: &mut Group,
-    ) -> Result<ProductCreation> {
-        let attributes = new.attributes;
-        let inserted = sqlx::query(
-            "INSERT OR IGNORE INTO products (app_key, product_id, name, device_type, protocol_type, data_format,
-                 manufacturer_name, industry, description, service_capabilities, validation_mode, require_sign_type_1,
-                 created_ms)
-             SELECT app_key, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM apps WHERE app_id = ?",
-        )
-        .bind(new.product_id.as_str())
-        .bind(&attributes.name)
-        .bind(&attributes.device_type)
-        .bind(&attributes.protocol_type)
-        .bind(&attributes.data_format)
-        .bind(&attributes.manufacturer_name)
-        .bind(&attributes.industry)
-        .bind(&attributes.description)
-        .bind(&attributes.service_capabilities)
-        .bind(&attributes.validation_mode)
-        .bind(attributes.require_sign_type_1)
-        .bind(told.at.0)
-        .bind(new.app_id.as_str())
-        .execute(&mut self.connection)
-        .await
-        .map_err(unavailable)?;
-        if inserted.rows_affected() == 0 {
-            return Ok(ProductCreation::Exists);
-        }
-        let row = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "{} WHERE p.product_key = ?",
-            rows::PRODUCT
-        )))
-        .bind(inserted.last_insert_rowid())
-        .fetch_one(&mut self.connection)
-        .await
-        .map_err(unavailable)?;
-        let product = rows::product(&row)?;
-        group.changes.push(RegistryChange::Product(product.key));
-        self.tell(group, EventKind::ProductCreated, None, told);
-        Ok(ProductCreation::Created(Box::new(product)))
-    }
-
-    async fn delete_product(
-        &mut self,
-        key: ProductKey,
-        told: Told,
-        group: &mut Group,
-    ) -> Result<ProductDeletion> {
-        let used = sqlx::query("SELECT 1 FROM devices WHERE product_key = ? LIMIT 1").bind(key.0);
-        if used
-            .fetch_optional(&mut self.connection)
-            .await
-            .map_err(unavailable)?
-            .is_some()
-        {
-            return Ok(ProductDeletion::HasDevices);
-        }
-        let deleted = sqlx::query("DELETE FROM products WHERE product_key = ?").bind(key.0);
-        if deleted
-            .execute(&mut self.connection)
-            .await
-            .map_err(unavailable)?
-            .rows_affected()
-            == 0
-        {
-            return Ok(ProductDeletion::NotFound);
-        }
-        group.changes.push(RegistryChange::Product(key));
-        self.tell(group, EventKind::ProductDeleted, None, told);
-        Ok(ProductDeletion::Deleted)
-    }
-
-    async fn device(&mut self, condition: &'static str, value: &str) -> Result<Option<Device>> {
-        let sql = format!("{} WHERE d.{condition} = ?", rows::DEVICE);
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(value)
-            .fetch_optional(&mut self.connection)
-            .await;
-        row.map_err(unavailable)?
-            .map(|row| rows::device(&row, &self.secrets))
-            .transpose()
-    }
-
-    async fn device_by_key(&mut self, key: DeviceKey) -> Result<Option<Device>> {
-        // Compared as a number: the column's affinity converts the text.
-        self.device("device_key", &key.0.to_string()).await
-    }
-
-    async fn create_device(
-        &mut self,
-        new: NewDevice,
-        told: Told,
-        group: &mut Group,
-    ) -> Result<DeviceCreation> {
-        if self.device("device_id", new.device_id.as_str()).await?.is_some() {
-            return Ok(DeviceCreation::Exists);
-        }
-        let product = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "{} WHERE p.product_key = ?",
-            rows::PRODUCT
-        )))
-        .bind(new.product.0)
-        .fetch_optional(&mut self.connection)
-        .await
-        .map_err(unavailable)?;
-        let Some(product) = product.map(|row| rows::product(&row)).transpose()? else {
-            return Ok(DeviceCreation::NoProduct);
-        };
-        let gateway = match &new.gateway {
-            None => None,
-            Some(id) => match self.device("device_id", id.as_str()).await? {
-                None => return Ok(DeviceCreation::NoGateway),
-                Some(gateway) if gateway.ancestors.len() >= 2 => return Ok(DeviceCreation::TooDeep),
-                Some(gateway) => Some(gateway.key),
-            },
-        };
-        let version = sqlx::query(
-            "INSERT INTO device_versions (app_id, device_id, node_id, product_id, gateway_id) VALUES (?, ?, ?, ?, ?)",
-        )
-        .bind(product.app.app_id.as_str())
-        .bind(new.device_id.as_str())
-        .bind(new.node_id.as_str())
-        .bind(product.product_id.as_str())
-        .bind(new.gateway.as_ref().unwrap_or(&new.device_id).as_str())
-        .execute(&mut self.connection)
-        .await
-        .map_err(unavailable)?;
-        let key = self
-            .insert_device(&new, gateway, version.last_insert_rowid(), told.at.0)
-            .await?;
-        let device = self.device_by_key(DeviceKey(key)).await?;
-        let device = device
-            .ok_or_else(|| StoreError::Corrupt("a device is gone right after its insert".to_owned()))?;
-        group
-            .changes
-            .push(RegistryChange::Device(device.device_id.clone(), device.key));
-        self.tell(
-            group,
-            EventKind::DeviceCreated,
-            Some((device.key, device.version)),
-            told,
-        );
-        Ok(DeviceCreation::Created(Box::new(device)))
-    }
-
-    async fn insert_device(
-        &mut self,
-        new: &NewDevice,
-        gateway: Option<DeviceKey>,
-        version: i64,
-        created_ms: i64,
-    ) -> Result<i64> {
-        let inserted = sqlx::query(
-            "INSERT INTO devices (device_id, node_id, product_key, gateway_key, name, description, extension_info,
-                 secret, secure_access, timeout_seconds, epoch, frozen, version_key, created_ms)
-             VALUES (?, ?, ?, ?, ?, ?, ?, x'', ?, ?, 1, 0, ?, ?)",
-        )
-        .bind(new.device_id.as_str())
-        .bind(new.node_id.as_str())
-        .bind(new.product.0)
-        .bind(gateway.map(|key| key.0))
-        .bind(&new.name)
-        .bind(&new.description)
-        .bind(&new.extension_info)
-        .bind(new.secure_access)
-        .bind(new.timeout_seconds)
-        .bind(version)
-        .bind(created_ms)
-        .execute(&mut self.connection)
-        .await
-        .map_err(unavailable)?;
-        // The secret is bound to the key, which is known only now.
-        let key = inserted.last_insert_rowid();
-        let sealed = self.seal(key, &new.secret)?;
-        let update = sqlx::query("UPDATE devices SET secret = ? WHERE device_key = ?")
-            .bind(sealed)
-            .bind(key);
-        update.execute(&mut self.connection).await.map_err(unavailable)?;
-        Ok(key)
-    }
-
-    fn seal(&self, device_key: i64, secret: &Secret) -> Result<Vec<u8>> {
+    pub(super) fn seal(&self, device_key: i64, secret: &Secret) -> Result<Vec<u8>> {
         let sealed = self.secrets.seal(secret.expose(), &rows::binding(device_key));
         sealed.map_err(|error| StoreError::Corrupt(error.to_string()))
     }
 
-    async fn delete_device(
-        &mut self,
-        key: DeviceKey,
-        told: Told,
-        group: &mut Group,
-    ) -> Result<DeviceDeletion> {
-        let Some(device) = self.device_by_key(key).await? else {
-            return Ok(DeviceDeletion::NotFound);
-        };
-        let children = sqlx::query("SELECT 1 FROM devices WHERE gateway_key = ? LIMIT 1").bind(key.0);
-        if children
-            .fetch_optional(&mut self.connection)
-            .await
-            .map_err(unavailable)?
-            .is_some()
-        {
-            return Ok(DeviceDeletion::HasChildren);
-        }
-        let delete = sqlx::query("DELETE FROM devices WHERE device_key = ?").bind(key.0);
-        delete.execute(&mut self.connection).await.map_err(unavailable)?;
-        self.changed(group, &device.device_id, key);
-        self.tell(group, EventKind::DeviceDeleted, Some((key, device.version)), told);
-        Ok(DeviceDeletion::Deleted)
+    pub(super) fn secrets(&self) -> &SecretBox {
+        &self.secrets
     }
 
-    #[expect(clippy::unused_self, reason = "reads like its neighbours")]
-    fn changed(&self, group: &mut Group, device_id: &DeviceId, key: DeviceKey) {
-        group.changes.push(RegistryChange::Device(device_id.clone(), key));
-    }
-
-    async fn set_frozen(
-        &mut self,
-        key: DeviceKey,
-        frozen: bool,
-        told: Told,
-        group: &mut Group,
-    ) -> Result<FreezeOutcome> {
-        let Some(device) = self.device_by_key(key).await? else {
-            return Ok(FreezeOutcome::NotFound);
-        };
-        if device.frozen == frozen {
-            return Ok(FreezeOutcome::AlreadySo);
-        }
-        // Freezing raises the epoch: tokens from before it stay dead after an unfreeze.
-        let update = sqlx::query("UPDATE devices SET frozen = ?1, epoch = epoch + ?1 WHERE device_key = ?2");
-        update
-            .bind(frozen)
-            .bind(key.0)
-            .execute(&mut self.connection)
-            .await
-            .map_err(unavailable)?;
-        self.changed(group, &device.device_id, key);
-        self.tell(group, EventKind::DeviceUpdated, Some((key, device.version)), told);
-        Ok(FreezeOutcome::Done)
-    }
-
-    async fn reset_secret(
-        &mut self,
-        key: DeviceKey,
-        slot: SecretSlot,
-        secret: &Secret,
-        told: Told,
-        group: &mut Group,
-    ) -> Result<bool> {
-        let Some(device) = self.device_by_key(key).await? else {
-            return Ok(false);
-        };
-        let sealed = self.seal(key.0, secret)?;
-        let statement = match slot {
-            SecretSlot::Primary => "UPDATE devices SET secret = ?, epoch = epoch + 1 WHERE device_key = ?",
-            SecretSlot::Secondary => {
-                "UPDATE devices SET secondary_secret = ?, epoch = epoch + 1 WHERE device_key = ?"
-            }
-        };
-        let update = sqlx::query(statement)
-            .bind(sealed)
-            .bind(key.0)
-            .execute(&mut self.connection);
-        update.await.map_err(unavailable)?;
-        self.changed(group, &device.device_id, key);
-        self.tell(group, EventKind::DeviceUpdated, Some((key, device.version)), told);
-        Ok(true)
+    pub(super) fn place(&mut self, group: &mut Group, event: NewEvent) {
+        self.last += 1;
+        group.events.push((self.last, event));
     }
 
     /// The oldest rows of one step that are too old, or all of the step while the file holds too much.

@@ -39,6 +39,8 @@ pub(super) async fn adopt(connection: &mut SqliteConnection, project_id: &str) -
         "DELETE FROM cursors",
         "DELETE FROM device_activity",
         "DELETE FROM trace",
+        "DELETE FROM shadow",
+        "DELETE FROM device_status",
         "DELETE FROM origin",
     ] {
         sqlx::query(statement).execute(&mut *transaction).await?;
@@ -151,6 +153,7 @@ impl FollowerStore for Sqlite {
                 .execute(&mut *transaction)
                 .await
                 .map_err(unavailable)?;
+            came_online(chunk, &mut transaction).await.map_err(unavailable)?;
         }
         transaction.commit().await.map_err(unavailable)
     }
@@ -217,7 +220,7 @@ impl FollowerStore for Sqlite {
 
     async fn forget_devices(&self, devices: &[DeviceKey]) -> Result<()> {
         let keys: Vec<_> = devices.iter().map(|device| device.0.to_string()).collect();
-        for table in ["trace", "device_activity"] {
+        for table in ["trace", "device_activity", "device_status"] {
             let sql = format!("DELETE FROM {table} WHERE device_key IN ({})", keys.join(","));
             sqlx::query(AssertSqlSafe(sql))
                 .execute(&self.followers)
@@ -259,6 +262,25 @@ impl FollowerStore for Sqlite {
         }
         Ok(found)
     }
+}
+
+/// Devices heard for the first time, or again after they went offline, are online and to be announced.
+async fn came_online(heard: &[DeviceActivity], connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let mut query = QueryBuilder::<Database>::new(
+        "INSERT INTO device_status (device_key, online, changed_ms, active_ms, announced) ",
+    );
+    query.push_values(heard, |mut row, activity| {
+        row.push_bind(activity.device.0).push_bind(true);
+        row.push_bind(activity.last_seen.0)
+            .push_bind(activity.last_seen.0);
+        row.push_bind(false);
+    });
+    query.push(
+        " ON CONFLICT (device_key) DO UPDATE SET online = 1, changed_ms = excluded.changed_ms, announced = 0
+         WHERE online = 0",
+    );
+    query.build().execute(connection).await?;
+    Ok(())
 }
 
 fn trace_entry(device: DeviceKey, row: &SqliteRow) -> Result<TraceEntry, sqlx::Error> {

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::commit::{Change, Outcome};
+use super::commit::Change;
 use super::{Sqlite, rows, unavailable};
-use crate::domain::event::{DeviceDescription, NewEvent, StoredEvent};
+use crate::domain::event::{DeviceDescription, EventKind, NewEvent, StoredEvent};
 use crate::domain::ids::{Position, VersionKey};
-use crate::storage::{EventFilter, EventLog, IndexEntry, LogBounds, PurgeRequest, Result, StoreError};
+use crate::storage::{EventFilter, EventLog, IndexEntry, LogBounds, PurgeRequest, Result};
 
 #[async_trait]
 impl EventLog for Sqlite {
@@ -32,6 +32,28 @@ impl EventLog for Sqlite {
             .iter()
             .map(rows::event)
             .collect()
+    }
+
+    async fn read_kinds(
+        &self,
+        kinds: &[EventKind],
+        after: Position,
+        up_to: Position,
+        limit: u32,
+    ) -> Result<Vec<StoredEvent>> {
+        let sql = format!(
+            "SELECT {} FROM events WHERE position > ? AND position <= ? AND kind IN ({}) ORDER BY position LIMIT ?",
+            rows::EVENT,
+            rows::codes(kinds)
+        );
+        let found = sqlx::query(AssertSqlSafe(sql))
+            .bind(after.0)
+            .bind(up_to.0)
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(unavailable)?;
+        found.iter().map(rows::event).collect()
     }
 
     async fn index_entries(
@@ -116,12 +138,7 @@ impl EventLog for Sqlite {
     }
 
     async fn purge(&self, request: PurgeRequest) -> Result<u64> {
-        match self.writer.change(Change::Purge(request), 0).await? {
-            Outcome::Purged(rows) => Ok(rows),
-            _ => Err(StoreError::Corrupt(
-                "the writer answered another change".to_owned(),
-            )),
-        }
+        self.change(Change::Purge(request), 0).await
     }
 
     async fn describe(&self, versions: &[VersionKey]) -> Result<HashMap<VersionKey, DeviceDescription>> {

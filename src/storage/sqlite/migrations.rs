@@ -11,11 +11,33 @@ use super::OpenError;
 type Steps = &'static [(i64, &'static str, &'static str)];
 
 /// Of the registry and the log.
-pub(super) const MAIN: Steps = &[(
-    1,
-    "create_registry_and_log",
-    include_str!("../../../migrations/sqlite/0001_create_registry_and_log.sql"),
-)];
+pub(super) const MAIN: Steps = &[
+    (
+        1,
+        "create_registry_and_log",
+        include_str!("../../../migrations/sqlite/0001_create_registry_and_log.sql"),
+    ),
+    (
+        2,
+        "add_device_tags",
+        include_str!("../../../migrations/sqlite/0002_add_device_tags.sql"),
+    ),
+    (
+        3,
+        "add_device_certificates",
+        include_str!("../../../migrations/sqlite/0003_add_device_certificates.sql"),
+    ),
+    (
+        4,
+        "add_device_lookups",
+        include_str!("../../../migrations/sqlite/0004_add_device_lookups.sql"),
+    ),
+    (
+        5,
+        "create_audit",
+        include_str!("../../../migrations/sqlite/0005_create_audit.sql"),
+    ),
+];
 
 /// Of what followers keep.
 pub(super) const FOLLOWERS: Steps = &[
@@ -28,6 +50,16 @@ pub(super) const FOLLOWERS: Steps = &[
         2,
         "create_trace",
         include_str!("../../../migrations/sqlite/followers/0002_create_trace.sql"),
+    ),
+    (
+        3,
+        "create_shadow",
+        include_str!("../../../migrations/sqlite/followers/0003_create_shadow.sql"),
+    ),
+    (
+        4,
+        "create_device_status",
+        include_str!("../../../migrations/sqlite/followers/0004_create_device_status.sql"),
     ),
 ];
 

@@ -1,13 +1,17 @@
 //! SQLite behind the storage traits: one file for the registry and the log, with one writer; a second file beside it
 //! for what followers keep, out of the writer's way. WAL with `synchronous=FULL` in the first, set and asserted.
 
+mod audit_log;
+mod changes;
 mod commit;
 mod follower_store;
 mod log;
 mod migrations;
 mod registry;
 mod rows;
+mod search;
 mod settings;
+mod shadow_store;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -20,7 +24,7 @@ use sqlx::sqlite::{
 };
 
 use super::writer::{Writer, WriterLimits};
-use super::{App, RegistryListener, StoreError, Stores};
+use super::{RegistryListener, StoreError, Stores};
 use crate::auth::secret_box::SecretBox;
 use crate::domain::clock::Timestamp;
 use crate::lifecycle::Lifecycle;
@@ -80,7 +84,6 @@ pub(super) struct Sqlite {
     followers: SqlitePool,
     writer: Writer<SqliteCommit>,
     secrets: Arc<SecretBox>,
-    default_app: App,
     listeners: Listeners,
 }
 
@@ -95,8 +98,7 @@ pub async fn open(
     lifecycle: &Lifecycle,
     now: Timestamp,
 ) -> Result<Stores, OpenError> {
-    let path = url.strip_prefix("sqlite://").filter(|path| !path.is_empty());
-    let path = PathBuf::from(path.ok_or_else(|| OpenError::Url(url.to_owned()))?);
+    let path = path_of(url).ok_or_else(|| OpenError::Url(url.to_owned()))?;
     let fault = |cause: &dyn std::fmt::Display| OpenError::File {
         path: path.display().to_string(),
         cause: cause.to_string(),
@@ -107,15 +109,14 @@ pub async fn open(
         .await
         .map_err(|error| fault(&error))?;
     migrations::run(&mut connection, &path, migrations::MAIN).await?;
-    let default_app =
-        settings::prepare(&mut connection, &secrets, now)
-            .await
-            .map_err(|error| match error {
-                settings::PrepareError::WrongMasterKey => OpenError::WrongMasterKey {
-                    path: path.display().to_string(),
-                },
-                settings::PrepareError::Store(error) => fault(&error),
-            })?;
+    settings::prepare(&mut connection, &secrets, now)
+        .await
+        .map_err(|error| match error {
+            settings::PrepareError::WrongMasterKey => OpenError::WrongMasterKey {
+                path: path.display().to_string(),
+            },
+            settings::PrepareError::Store(error) => fault(&error),
+        })?;
 
     let beside = followers_path(&path);
     let mut follower = connect(&beside, SqliteSynchronous::Normal)
@@ -134,21 +135,33 @@ pub async fn open(
     let backend = SqliteCommit::new(connection, path.clone(), secrets.clone(), listeners.clone());
     let backend = backend.await.map_err(|error| fault(&error))?;
     let sqlite = Arc::new(Sqlite {
-        pool: pool(&path, options.read_connections)
+        pool: pool(&path, options.read_connections, Some(&beside))
             .await
             .map_err(|error| fault(&error))?,
-        followers: pool(&beside, 2).await.map_err(|error| fault(&error))?,
+        followers: pool(&beside, 2, None).await.map_err(|error| fault(&error))?,
         writer: Writer::start(backend, options.writer, options.metrics, lifecycle),
         secrets,
-        default_app,
         listeners,
     });
     Ok(Stores {
         registry: sqlite.clone(),
         log: sqlite.clone(),
         followers: sqlite.clone(),
-        settings: sqlite,
+        shadows: sqlite.clone(),
+        statuses: sqlite.clone(),
+        settings: sqlite.clone(),
+        audit: sqlite,
     })
+}
+
+/// Whether there is a database at `url`.
+pub fn exists(url: &str) -> bool {
+    path_of(url).is_some_and(|path| path.exists())
+}
+
+fn path_of(url: &str) -> Option<PathBuf> {
+    let path = url.strip_prefix("sqlite://").filter(|path| !path.is_empty());
+    path.map(PathBuf::from)
 }
 
 fn make_folder(path: &Path) -> std::io::Result<()> {
@@ -204,11 +217,23 @@ async fn connect(path: &Path, synchronous: SqliteSynchronous) -> Result<SqliteCo
     Ok(connection)
 }
 
-async fn pool(path: &Path, connections: u32) -> Result<SqlitePool, sqlx::Error> {
-    // `create_key` writes through it, so it is as durable as the writer.
+/// `beside` is attached as `followers`, for searches that look into both.
+async fn pool(path: &Path, connections: u32, beside: Option<&Path>) -> Result<SqlitePool, sqlx::Error> {
+    // Access keys are written through it, so it is as durable as the writer.
     let options = connect_options(path, SqliteSynchronous::Full);
+    let beside = beside.map(|path| path.display().to_string());
     SqlitePoolOptions::new()
         .max_connections(connections)
+        .after_connect(move |connection, _| {
+            let beside = beside.clone();
+            Box::pin(async move {
+                if let Some(beside) = beside {
+                    let attach = sqlx::query("ATTACH DATABASE ? AS followers").bind(beside);
+                    attach.execute(connection).await?;
+                }
+                Ok(())
+            })
+        })
         .connect_with(options)
         .await
 }

@@ -10,7 +10,9 @@ use crate::domain::event::{EventKind, NewEvent, StoredEvent};
 use crate::domain::ids::{
     AppId, DeviceId, DeviceKey, NodeId, Position, ProductId, ProductKey, RequestId, VersionKey,
 };
-use crate::storage::{App, Device, EventFilter, IndexEntry, Product, ProductAttributes, Result, StoreError};
+use crate::storage::{
+    App, AuthType, Device, EventFilter, IndexEntry, Product, ProductAttributes, Result, StoreError, Tag,
+};
 
 /// The columns of an event, in the order that [`event`] reads.
 pub(super) const EVENT: &str =
@@ -21,10 +23,7 @@ pub(super) fn event(row: &SqliteRow) -> Result<StoredEvent> {
     let device: Option<i64> = row.try_get(2).map_err(unavailable)?;
     let version: Option<i64> = row.try_get(3).map_err(unavailable)?;
     let reported_by: Option<i64> = row.try_get(4).map_err(unavailable)?;
-    let request_id: Vec<u8> = row.try_get(6).map_err(unavailable)?;
-    let request_id = request_id
-        .try_into()
-        .map_err(|_| StoreError::Corrupt("a request id of another size".to_owned()))?;
+    let request_id = request_id(row.try_get(6).map_err(unavailable)?)?;
     let payload: Vec<u8> = row.try_get(7).map_err(unavailable)?;
     Ok(StoredEvent {
         position: Position(row.try_get(0).map_err(unavailable)?),
@@ -33,20 +32,33 @@ pub(super) fn event(row: &SqliteRow) -> Result<StoredEvent> {
             device: device.map(DeviceKey).zip(version.map(VersionKey)),
             reported_by: reported_by.map(DeviceKey),
             received: Timestamp(row.try_get(5).map_err(unavailable)?),
-            request_id: RequestId::from_bytes(request_id),
+            request_id,
             payload: payload.into(),
             faults: row.try_get(8).map_err(unavailable)?,
         },
     })
 }
 
-/// The end of a `WHERE` that leaves the filter's kinds alone; empty for all.
+pub(super) fn request_id(bytes: Vec<u8>) -> Result<RequestId> {
+    let bytes = bytes
+        .try_into()
+        .map_err(|_| StoreError::Corrupt("a request id of another size".to_owned()))?;
+    Ok(RequestId::from_bytes(bytes))
+}
+
+/// The end of a `WHERE` that leaves the filter's kinds alone; without any, all but the internal ones.
 pub(super) fn kinds_condition(filter: &EventFilter) -> String {
     if filter.kinds.is_empty() {
-        return String::new();
+        let (set, cleared) = (EventKind::DesiredSet.code(), EventKind::ShadowCleared.code());
+        return format!("AND kind NOT IN ({set},{cleared})");
     }
-    let codes: Vec<_> = filter.kinds.iter().map(|kind| kind.code().to_string()).collect();
-    format!("AND kind IN ({})", codes.join(","))
+    format!("AND kind IN ({})", codes(&filter.kinds))
+}
+
+/// The kinds' numbers, as a list.
+pub(super) fn codes(kinds: &[EventKind]) -> String {
+    let codes: Vec<_> = kinds.iter().map(|kind| kind.code().to_string()).collect();
+    codes.join(",")
 }
 
 /// From `position, device_key, kind, received_ms`.
@@ -55,7 +67,7 @@ pub(super) fn index_entry(row: &SqliteRow) -> Result<(Position, Option<IndexEntr
     let device: Option<i64> = row.try_get(1).map_err(unavailable)?;
     let kind = kind(row.try_get(2).map_err(unavailable)?)?;
     let received = Timestamp(row.try_get(3).map_err(unavailable)?);
-    let entry = device.map(|device| IndexEntry {
+    let entry = device.filter(|_| !kind.is_internal()).map(|device| IndexEntry {
         device: DeviceKey(device),
         position,
         kind,
@@ -68,9 +80,21 @@ fn kind(code: i64) -> Result<EventKind> {
     EventKind::from_code(code).ok_or_else(|| StoreError::Corrupt(format!("an event of kind {code}")))
 }
 
+/// From all columns of a space.
+pub(super) fn app(row: &SqliteRow) -> Result<App> {
+    let app_id: String = row.try_get("app_id").map_err(unavailable)?;
+    Ok(App {
+        app_id: id(AppId::parse(&app_id))?,
+        name: row.try_get("name").map_err(unavailable)?,
+        is_default: row.try_get("is_default").map_err(unavailable)?,
+        created: Timestamp(row.try_get("created_ms").map_err(unavailable)?),
+    })
+}
+
 /// What [`product`] reads.
 pub(super) const PRODUCT: &str =
-    "SELECT p.*, a.app_id, a.name AS app_name FROM products p JOIN apps a USING (app_key)";
+    "SELECT p.*, a.app_id, a.name AS app_name, a.is_default AS app_is_default, a.created_ms AS app_created_ms
+    FROM products p JOIN apps a ON a.app_key = p.app_key";
 
 pub(super) fn product(row: &SqliteRow) -> Result<Product> {
     let text = |column: &str| row.try_get::<String, _>(column).map_err(unavailable);
@@ -78,10 +102,7 @@ pub(super) fn product(row: &SqliteRow) -> Result<Product> {
     Ok(Product {
         key: ProductKey(row.try_get("product_key").map_err(unavailable)?),
         product_id: id(ProductId::parse(&text("product_id")?))?,
-        app: App {
-            app_id: id(AppId::parse(&text("app_id")?))?,
-            name: text("app_name")?,
-        },
+        app: app_beside(row)?,
         attributes: ProductAttributes {
             name: text("name")?,
             device_type: text("device_type")?,
@@ -98,12 +119,29 @@ pub(super) fn product(row: &SqliteRow) -> Result<Product> {
     })
 }
 
+/// The space that stands beside a product or a device.
+fn app_beside(row: &SqliteRow) -> Result<App> {
+    let app_id: String = row.try_get("app_id").map_err(unavailable)?;
+    Ok(App {
+        app_id: id(AppId::parse(&app_id))?,
+        name: row.try_get("app_name").map_err(unavailable)?,
+        is_default: row.try_get("app_is_default").map_err(unavailable)?,
+        created: Timestamp(row.try_get("app_created_ms").map_err(unavailable)?),
+    })
+}
+
+fn tags(text: Option<&str>) -> Result<Vec<Tag>> {
+    let tags = text.map_or_else(|| Ok(Vec::new()), serde_json::from_str);
+    tags.map_err(|error| StoreError::Corrupt(format!("a device's tags: {error}")))
+}
+
 /// What [`device`] reads.
 pub(super) const DEVICE: &str =
     "SELECT d.*, p.product_id, p.name AS product_name, a.app_id, a.name AS app_name,
+        a.is_default AS app_is_default, a.created_ms AS app_created_ms, v.tags,
         g.device_id AS gateway_id, g.gateway_key AS grandparent_key
     FROM devices d JOIN products p ON p.product_key = d.product_key JOIN apps a ON a.app_key = p.app_key
-    LEFT JOIN devices g ON g.device_key = d.gateway_key";
+    JOIN device_versions v ON v.version_key = d.version_key LEFT JOIN devices g ON g.device_key = d.gateway_key";
 
 pub(super) fn device(row: &SqliteRow, secrets: &SecretBox) -> Result<Device> {
     let text = |column: &str| row.try_get::<String, _>(column).map_err(unavailable);
@@ -123,10 +161,7 @@ pub(super) fn device(row: &SqliteRow, secrets: &SecretBox) -> Result<Device> {
         product: ProductKey(row.try_get("product_key").map_err(unavailable)?),
         product_id: id(ProductId::parse(&text("product_id")?))?,
         product_name: text("product_name")?,
-        app: App {
-            app_id: id(AppId::parse(&text("app_id")?))?,
-            name: text("app_name")?,
-        },
+        app: app_beside(row)?,
         gateway: optional("gateway_id")?
             .map(|text| id(DeviceId::parse(&text)))
             .transpose()?,
@@ -134,6 +169,11 @@ pub(super) fn device(row: &SqliteRow, secrets: &SecretBox) -> Result<Device> {
         name: optional("name")?,
         description: optional("description")?,
         extension_info: optional("extension_info")?,
+        tags: tags(optional("tags")?.as_deref())?,
+        auth_type: AuthType::parse(&text("auth_type")?)
+            .ok_or_else(|| StoreError::Corrupt(format!("device key {key}: its auth_type")))?,
+        fingerprint: optional("fingerprint")?,
+        secondary_fingerprint: optional("secondary_fingerprint")?,
         secret: open(row.try_get("secret").map_err(unavailable)?)?,
         secondary_secret: secondary.map(open).transpose()?,
         secure_access: row.try_get("secure_access").map_err(unavailable)?,
@@ -150,6 +190,6 @@ pub(super) fn binding(device_key: i64) -> Vec<u8> {
     format!("device:{device_key}").into_bytes()
 }
 
-fn id<T>(parsed: std::result::Result<T, crate::domain::ids::IdError>) -> Result<T> {
+pub(super) fn id<T>(parsed: std::result::Result<T, crate::domain::ids::IdError>) -> Result<T> {
     parsed.map_err(|error| StoreError::Corrupt(format!("a stored id {error}")))
 }

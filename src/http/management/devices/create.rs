@@ -5,20 +5,20 @@ use axum::extract::State;
 use http::StatusCode;
 use utoipa::ToSchema;
 
-use super::DeviceView;
-use crate::auth::secret::{Secret, check_device_secret, generate_device_secret};
-use crate::domain::ids::{AppId, DeviceId, DeviceKey, NodeId, ProductId, VersionKey};
+use super::body::{AUTH_TYPES, AuthTypeName};
+use super::{DeviceView, Heard, body, payload};
+use crate::auth::secret::{Secret, generate_device_secret};
+use crate::domain::ids::{AppId, DeviceId, NodeId, ProductId};
+use crate::domain::model::ProductModel;
 use crate::domain::text_class::is_name;
 use crate::http::error::{ApiError, ErrorKind};
 use crate::http::extract::body::PlainBody;
 use crate::http::extract::fields::Fields;
 use crate::http::extract::principal::Writer;
+use crate::http::management::shadow::Desired;
 use crate::http::management::{ManagementState, change};
-use crate::http::schema::{DeviceSecret, Id36, Id64, Id128, Name256, Name2048, choice, documented};
-use crate::storage::{Device, DeviceCreation, NewDevice, Product};
-
-/// The largest `extension_info`, in bytes.
-const MAX_EXTENSION_BYTES: usize = 1024;
+use crate::http::schema::{DeviceSecret, Fingerprint, Id36, Id64, Id128, Name256, Name2048};
+use crate::storage::{AuthType, DeviceCreation, NewDevice};
 
 /// What registers a device.
 #[derive(ToSchema)]
@@ -45,29 +45,40 @@ struct AddDevice {
     extension_info: Option<String>,
     #[schema(value_type = Option<AddAuthInfo>)]
     auth_info: AddAuthInfo,
-}
-
-documented! {
-    /// Certificates are for MQTT.
-    AuthType = choice(&["SECRET"]);
+    /// The shadow's first desired values, over the model's defaults.
+    #[schema(value_type = Option<Vec<InitialDesired>>)]
+    shadow: Vec<Desired>,
 }
 
 /// How a device authenticates.
 #[derive(ToSchema)]
 struct AddAuthInfo {
-    /// What a device over HTTPS authenticates by.
-    #[expect(dead_code, reason = "there is one kind")]
-    #[schema(value_type = Option<AuthType>)]
-    auth_type: (),
+    /// CERTIFICATES: the device is kept, but cannot authenticate over HTTPS.
+    #[schema(value_type = Option<AuthTypeName>)]
+    auth_type: AuthType,
     /// Absent: generated.
     #[schema(value_type = Option<DeviceSecret>)]
     secret: Secret,
+    /// Its certificate's.
+    #[schema(value_type = Option<Fingerprint>)]
+    fingerprint: Option<String>,
     /// Whether it connects by a secure protocol alone; true.
     #[schema(value_type = Option<bool>)]
     secure_access: bool,
-    /// 0: the registration never ends.
-    #[schema(value_type = Option<i64>, minimum = 0, maximum = 0)]
-    timeout: i64,
+    /// The registration ends after so many seconds in which the device was never heard; 0: never.
+    #[schema(minimum = 0, maximum = 2_147_483_647)]
+    timeout: Option<i64>,
+}
+
+/// Desired values of one service.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "shows what `Desired::read_list` reads")]
+struct InitialDesired {
+    #[schema(max_length = 64)]
+    service_id: String,
+    /// Values by property.
+    #[schema(value_type = Object)]
+    desired: (),
 }
 
 /// Registers a device after checking every field of it; the answer shows its secret.
@@ -81,15 +92,20 @@ pub async fn handle(
     writer: Writer,
     body: PlainBody,
 ) -> Result<(StatusCode, Json<DeviceView>), ApiError> {
-    let asked = AddDevice::read(&Fields::parse(body.bytes())?)?;
-    let (new, product) = asked.with_product(&state).await?;
-    let shown = DeviceView::event(&state, &preview(&state, &new, product)).await?;
-    let change = change(&state, writer, &shown)?;
+    let fields = Fields::parse(body.bytes())?;
+    let asked = AddDevice::read(&fields)?;
+    let timeout = asked.auth_info.timeout;
+    let new = asked.with_product(&state, &fields).await?;
+    let change = change(
+        &state,
+        writer.making(&new.device_id),
+        payload(Heard::never(&state)),
+    );
     let gateway = new.gateway.clone();
     match state.stores.registry.create_device(new, change).await? {
         DeviceCreation::Created(device) => Ok((
             StatusCode::CREATED,
-            Json(DeviceView::load(&state, &device).await?),
+            Json(DeviceView::load(&state, &device, timeout).await?),
         )),
         DeviceCreation::Exists => Err(ErrorKind::DEVICE_EXISTS.into()),
         DeviceCreation::NoProduct => Err(ErrorKind::NO_PRODUCT.into()),
@@ -113,9 +129,6 @@ impl AddDevice {
             None => DeviceId::parse(&format!("{product_id}_{node_id}"))
                 .map_err(|error| fields.fault("node_id", &format!("makes a device id that {error}")))?,
         };
-        if fields.raw("shadow").is_some() {
-            return Err(fields.fault("shadow", "initial desired values are not taken by this version"));
-        }
         Ok(Self {
             device_id,
             node_id,
@@ -124,17 +137,23 @@ impl AddDevice {
             gateway_id: fields.id("gateway_id", DeviceId::parse)?,
             device_name: fields.text("device_name", 256, is_name)?,
             description: fields.text("description", 2048, is_name)?,
-            extension_info: extension_info(fields)?,
+            extension_info: body::extension_info(fields)?,
             app_id: fields.id("app_id", AppId::parse)?,
+            shadow: Desired::read_list(fields)?,
         })
     }
 
-    async fn with_product(self, state: &ManagementState) -> Result<(NewDevice, Product), ApiError> {
+    async fn with_product(self, state: &ManagementState, fields: &Fields<'_>) -> Result<NewDevice, ApiError> {
         let registry = &state.stores.registry;
         let product = registry.product(&self.product_id, self.app_id.as_ref()).await?;
         let missing = || ApiError::new(ErrorKind::NO_PRODUCT, format!("product_id: {}", self.product_id));
         let product = product.ok_or_else(missing)?;
-        let new = NewDevice {
+        let model = ProductModel::parse(&product.attributes.service_capabilities)
+            .map_err(|fault| ApiError::new(ErrorKind::INTERNAL, fault.to_string()))?;
+        for desired in &self.shadow {
+            desired.check(&model, fields)?;
+        }
+        Ok(NewDevice {
             device_id: self.device_id,
             node_id: self.node_id,
             product: product.key,
@@ -142,84 +161,35 @@ impl AddDevice {
             name: self.device_name,
             description: self.description,
             extension_info: self.extension_info,
+            auth_type: self.auth_info.auth_type,
             secret: self.auth_info.secret,
+            fingerprint: self.auth_info.fingerprint,
             secure_access: self.auth_info.secure_access,
-            timeout_seconds: self.auth_info.timeout,
-        };
-        Ok((new, product))
+            timeout_seconds: self.auth_info.timeout.unwrap_or(0),
+            desired: Desired::first_payload(&model, &self.shadow),
+        })
     }
 }
 
 impl AddAuthInfo {
     fn read(info: Option<Fields<'_>>) -> Result<Self, ApiError> {
-        let generated = || {
-            generate_device_secret().map_err(|error| ApiError::new(ErrorKind::INTERNAL, error.to_string()))
-        };
         let Some(info) = info else {
             return Ok(Self {
-                auth_type: (),
-                secret: generated()?,
+                auth_type: AuthType::Secret,
+                secret: generate_device_secret()?,
+                fingerprint: None,
                 secure_access: true,
-                timeout: 0,
+                timeout: None,
             });
         };
-        if info.choice("auth_type", &["SECRET", "CERTIFICATES"])?.as_deref() == Some("CERTIFICATES") {
-            return Err(info.fault("auth_type", "devices authenticate by SECRET over HTTPS"));
-        }
-        let secret = match info.text("secret", usize::MAX, |_| true)? {
-            None => generated()?,
-            Some(text) if check_device_secret(&text) => Secret::new(text),
-            Some(_) => return Err(info.fault("secret", "must be 8 to 32 letters, digits, '_' or '-'")),
-        };
-        let timeout = info.number("timeout", 0..=i64::from(i32::MAX))?.unwrap_or(0);
-        if timeout > 0 {
-            return Err(info.fault("timeout", "only 0 (never) is taken by this version"));
-        }
+        let auth_type = info.choice("auth_type", &AUTH_TYPES)?;
+        let auth_type = auth_type.as_deref().and_then(AuthType::parse);
         Ok(Self {
-            auth_type: (),
-            secret,
+            auth_type: auth_type.unwrap_or(AuthType::Secret),
+            secret: body::secret(&info)?,
+            fingerprint: body::fingerprint(&info)?,
             secure_access: info.flag("secure_access")?.unwrap_or(true),
-            timeout,
+            timeout: body::timeout(&info)?,
         })
-    }
-}
-
-fn extension_info(fields: &Fields<'_>) -> Result<Option<String>, ApiError> {
-    const NAME: &str = "extension_info";
-    let Some(text) = fields.raw(NAME) else {
-        return Ok(None);
-    };
-    if !text.starts_with('{') {
-        return Err(fields.fault(NAME, "must be an object"));
-    }
-    if text.len() > MAX_EXTENSION_BYTES {
-        return Err(fields.fault(NAME, "is larger than 1 KB"));
-    }
-    Ok(Some(text.to_owned()))
-}
-
-/// The device as its creation's event shows it, before the store has given it a key.
-fn preview(state: &ManagementState, new: &NewDevice, product: Product) -> Device {
-    Device {
-        key: DeviceKey(0),
-        device_id: new.device_id.clone(),
-        node_id: new.node_id.clone(),
-        product: product.key,
-        product_id: product.product_id,
-        product_name: product.attributes.name,
-        app: product.app,
-        gateway: new.gateway.clone(),
-        ancestors: Vec::new(),
-        name: new.name.clone(),
-        description: new.description.clone(),
-        extension_info: new.extension_info.clone(),
-        secret: new.secret.clone(),
-        secondary_secret: None,
-        secure_access: new.secure_access,
-        timeout_seconds: new.timeout_seconds,
-        epoch: 0,
-        frozen: false,
-        version: VersionKey(0),
-        created: state.clock.now(),
     }
 }

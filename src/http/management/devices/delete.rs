@@ -1,14 +1,13 @@
 //! `DELETE …/devices/{device_id}`.
 
 use axum::extract::State;
-use bytes::Bytes;
 use http::StatusCode;
 
 use super::DevicePath;
 use crate::http::error::{ApiError, ErrorKind};
 use crate::http::extract::principal::Writer;
-use crate::http::management::ManagementState;
-use crate::storage::{Change, DeviceDeletion};
+use crate::http::management::{ManagementState, change};
+use crate::storage::{DeviceDeletion, Payload};
 
 /// Deletes a device that has no children; its tokens die with it.
 #[utoipa::path(
@@ -21,11 +20,7 @@ pub async fn handle(
     path: DevicePath,
 ) -> Result<StatusCode, ApiError> {
     let device = path.load(&state).await?;
-    let change = Change {
-        at: state.clock.now(),
-        request_id: writer.request_id,
-        payload: Bytes::new(),
-    };
+    let change = change(&state, writer, Payload::empty());
     match state.stores.registry.delete_device(device.key, change).await? {
         DeviceDeletion::Deleted => Ok(StatusCode::NO_CONTENT),
         DeviceDeletion::NotFound => Err(ErrorKind::NO_DEVICE.into()),

@@ -3,10 +3,11 @@
 use axum::extract::State;
 use http::StatusCode;
 
-use super::{DevicePath, DeviceView};
+use super::{DevicePath, Heard, payload};
 use crate::http::error::{ApiError, ErrorKind};
 use crate::http::extract::principal::Writer;
 use crate::http::management::{ManagementState, change};
+use crate::shadow::status_body;
 use crate::storage::{Device, FreezeOutcome};
 
 /// Freezes a direct device: its tokens die at once, and it gets no new one.
@@ -47,14 +48,17 @@ async fn set(
     frozen: bool,
     already: ErrorKind,
 ) -> Result<StatusCode, ApiError> {
-    let after = Device { frozen, ..device };
-    let change = change(state, writer, &DeviceView::event(state, &after).await?)?;
-    match state
-        .stores
-        .registry
-        .set_frozen(after.key, frozen, change)
-        .await?
-    {
+    let heard = Heard::of(state, &device).await?;
+    let change = change(state, writer, payload(heard));
+    // In pushes a frozen device reads FREEZED; one that thaws and was never heard has no status to tell.
+    let status = match heard.status(false) {
+        _ if frozen => Some("FREEZED"),
+        "INACTIVE" => None,
+        other => Some(other),
+    };
+    let status = status.map(|status| status_body(status, heard.last_seen(), change.at));
+    let registry = &state.stores.registry;
+    match registry.set_frozen(device.key, frozen, status, change).await? {
         FreezeOutcome::Done => Ok(StatusCode::NO_CONTENT),
         FreezeOutcome::NotFound => Err(ErrorKind::NO_DEVICE.into()),
         FreezeOutcome::AlreadySo => Err(already.into()),

@@ -5,7 +5,7 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::DeviceSummary;
+use super::{DeviceSummary, Heard};
 use crate::http::error::ApiError;
 use crate::http::extract::principal::Reader;
 use crate::http::extract::query::{Paging, Parameters, TimeRange};
@@ -75,12 +75,13 @@ pub async fn handle(
     };
     let found = state.stores.registry.list_devices(&filter, query.page()?).await?;
     let keys: Vec<_> = found.items.iter().map(|device| device.key).collect();
-    let seen = state.activity.last_seen(&keys).await?;
+    let heard = Heard::of_each(&state, &keys).await?;
+    let never = Heard::never(&state);
     let page = PageView::new(found.total, keys.last().map(|key| key.0));
     let devices = found
         .items
         .iter()
-        .map(|device| DeviceSummary::new(&state, device, seen.get(&device.key).copied()))
+        .map(|device| DeviceSummary::new(device, heard.get(&device.key).unwrap_or(&never)))
         .collect();
     Ok(Json(DeviceList { devices, page }))
 }

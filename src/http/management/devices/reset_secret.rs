@@ -5,8 +5,9 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{DevicePath, DeviceView};
-use crate::auth::secret::{Secret, check_device_secret, generate_device_secret};
+use super::body::SlotName;
+use super::{DevicePath, Heard, body, payload};
+use crate::auth::secret::Secret;
 use crate::http::error::{ApiError, ErrorKind};
 use crate::http::extract::body::PlainBody;
 use crate::http::extract::fields::Fields;
@@ -14,15 +15,11 @@ use crate::http::extract::principal::Writer;
 use crate::http::extract::query::Parameters;
 use crate::http::management::{ManagementState, change};
 use crate::http::schema::{DeviceSecret, choice, documented};
-use crate::storage::SecretSlot;
-
-const SECRET_TYPES: [&str; 2] = ["PRIMARY", "SECONDARY"];
+use crate::storage::Slot;
 
 documented! {
     /// The one action.
     ResetAction = choice(&["resetSecret"]);
-    /// Both secrets are equally good.
-    SecretType = choice(&SECRET_TYPES);
 }
 
 /// Which secret becomes what.
@@ -30,10 +27,10 @@ documented! {
 struct ResetSecret {
     /// Absent: generated.
     #[schema(value_type = Option<DeviceSecret>)]
-    secret: Option<Secret>,
+    secret: Secret,
     /// Absent: PRIMARY.
-    #[schema(value_type = Option<SecretType>)]
-    secret_type: SecretSlot,
+    #[schema(value_type = Option<SlotName>)]
+    secret_type: (Slot, &'static str),
     /// Taken and without effect: a reset always ends the device's tokens.
     #[expect(dead_code, reason = "a reset always does it")]
     force_disconnect: Option<bool>,
@@ -68,49 +65,26 @@ pub async fn handle(
         ));
     }
     let asked = ResetSecret::read(&Fields::parse(body.bytes())?)?;
-    let secret = match asked.secret {
-        Some(secret) => secret,
-        None => {
-            generate_device_secret().map_err(|error| ApiError::new(ErrorKind::INTERNAL, error.to_string()))?
-        }
-    };
+    let (slot, secret_type) = asked.secret_type;
     let device = path.load(&state).await?;
-    let change = change(&state, writer, &DeviceView::event(&state, &device).await?)?;
-    if !state
-        .stores
-        .registry
-        .reset_secret(device.key, asked.secret_type, secret.clone(), change)
-        .await?
-    {
+    let change = change(&state, writer, payload(Heard::of(&state, &device).await?));
+    let registry = &state.stores.registry;
+    let done = registry.reset_secret(device.key, slot, asked.secret.clone(), change);
+    if !done.await? {
         return Err(ErrorKind::NO_DEVICE.into());
     }
-    let (device_id, secret) = (device.device_id.to_string(), secret.expose().to_owned());
-    let secret_type = match asked.secret_type {
-        SecretSlot::Primary => "PRIMARY",
-        SecretSlot::Secondary => "SECONDARY",
-    };
     Ok(Json(SecretReset {
-        device_id,
-        secret,
+        device_id: device.device_id.to_string(),
+        secret: asked.secret.expose().to_owned(),
         secret_type,
     }))
 }
 
 impl ResetSecret {
     fn read(fields: &Fields<'_>) -> Result<Self, ApiError> {
-        let secret_type = match fields.choice("secret_type", &SECRET_TYPES)?.as_deref() {
-            Some("SECONDARY") => SecretSlot::Secondary,
-            _ => SecretSlot::Primary,
-        };
-        let secret = match fields.text("secret", usize::MAX, |_| true)? {
-            Some(text) if !check_device_secret(&text) => {
-                return Err(fields.fault("secret", "must be 8 to 32 letters, digits, '_' or '-'"));
-            }
-            text => text.map(Secret::new),
-        };
         Ok(Self {
-            secret,
-            secret_type,
+            secret: body::secret(fields)?,
+            secret_type: body::slot(fields, "secret_type")?,
             force_disconnect: fields.flag("force_disconnect")?,
         })
     }

@@ -19,5 +19,5 @@ pub async fn handle(
     path: DevicePath,
 ) -> Result<Json<DeviceView>, ApiError> {
     let device = path.load(&state).await?;
-    Ok(Json(DeviceView::load(&state, &device).await?))
+    Ok(Json(DeviceView::load(&state, &device, None).await?))
 }

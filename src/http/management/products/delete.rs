@@ -3,7 +3,7 @@
 use axum::extract::State;
 use http::StatusCode;
 
-use super::{ProductPath, ProductQuery, ProductView};
+use super::{ProductPath, ProductQuery, payload};
 use crate::http::error::{ApiError, ErrorKind};
 use crate::http::extract::principal::Writer;
 use crate::http::management::{ManagementState, change};
@@ -21,7 +21,7 @@ pub async fn handle(
     path: ProductPath,
 ) -> Result<StatusCode, ApiError> {
     let product = path.load(&state).await?;
-    let change = change(&state, writer, &ProductView::whole(&product)?)?;
+    let change = change(&state, writer, payload());
     match state.stores.registry.delete_product(product.key, change).await? {
         ProductDeletion::Deleted => Ok(StatusCode::NO_CONTENT),
         ProductDeletion::NotFound => Err(ErrorKind::NO_PRODUCT.into()),

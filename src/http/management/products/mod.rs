@@ -1,10 +1,12 @@
-//! Products (management-api.md §4): create, list, show, delete.
+//! Products (management-api.md §4): create, list, show, update, delete.
 
+mod body;
 pub mod create;
 pub mod delete;
 pub mod list;
 mod model_schema;
 pub mod show;
+pub mod update;
 
 use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
@@ -18,7 +20,7 @@ use crate::domain::ids::{AppId, ProductId};
 use crate::http::error::{ApiError, ErrorKind};
 use crate::http::extract::query::Parameters;
 use crate::http::schema::Id36;
-use crate::storage::{Product, StoreError};
+use crate::storage::{Payload, Product, StoreError};
 
 /// A product as the API shows it; lists leave `service_capabilities` out.
 #[derive(Serialize, ToSchema)]
@@ -87,6 +89,11 @@ pub(super) struct ProductQuery {
     app_id: Option<String>,
 }
 
+/// A change's event shows the whole product as the change leaves it.
+fn payload() -> Payload<Product> {
+    Payload::json(ProductView::whole)
+}
+
 /// The product that a path names.
 pub struct ProductPath {
     product_id: String,
@@ -111,6 +118,15 @@ impl FromRequestParts<ManagementState> for ProductPath {
 }
 
 impl ProductPath {
+    /// Of this space, where one is named.
+    #[must_use]
+    pub fn in_space(mut self, app_id: Option<&AppId>) -> Self {
+        if let Some(app_id) = app_id {
+            self.query.app_id = Some(app_id.to_string());
+        }
+        self
+    }
+
     /// Loads it: of the given space, else the default one's, else the earliest made.
     pub async fn load(&self, state: &ManagementState) -> Result<Product, ApiError> {
         let app = self.query.app_id.as_deref().map(AppId::parse).transpose();

@@ -1,0 +1,163 @@
+//! Devices' shadows and their status (routing.md §1, §4): followers of the log keep both about once a second, and a read
+//! joins what they kept with the tail of the log, so that a shadow read after a 200 shows the report.
+
+mod follower;
+mod registrations;
+mod status;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::domain::event::EventKind;
+use crate::domain::ids::{DeviceKey, Position};
+use crate::domain::shadow::{DeviceShadow, KINDS, ServiceShadow, ShadowLimits};
+use crate::storage::{
+    Change, Device, EventFilter, EventLog, Registry, Result, ShadowChange, ShadowRow, ShadowStore,
+    StoreError, Stores,
+};
+
+pub use follower::ShadowFollower;
+pub use registrations::Registrations;
+pub use status::{StatusFollower, status_body};
+
+/// How often a change with a version is tried again while reports of the device come in between.
+const TRIES: usize = 20;
+
+/// Reads shadows and sets desired values.
+#[derive(Clone)]
+pub struct Shadows {
+    log: Arc<dyn EventLog>,
+    registry: Arc<dyn Registry>,
+    store: Arc<dyn ShadowStore>,
+    limits: ShadowLimits,
+}
+
+/// A shadow as of a position of the log.
+pub struct Snapshot {
+    /// The shadow.
+    pub shadow: DeviceShadow,
+    /// No later event of the device is in it.
+    pub at: Position,
+}
+
+/// Why desired values were not set.
+#[derive(Debug, thiserror::Error)]
+pub enum DesiredRefusal {
+    /// The device is gone.
+    #[error("the device does not exist")]
+    NoDevice,
+    /// The service's shadow has another version than the one named.
+    #[error("the shadow of service {service_id} has version {current}")]
+    OtherVersion {
+        /// The service.
+        service_id: String,
+        /// Its version.
+        current: i64,
+    },
+    /// The device reports so often that its version never stands still.
+    #[error("the shadow changes all the time, try again")]
+    Busy,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Shadows {
+    /// Over these stores.
+    pub fn new(stores: &Stores, limits: ShadowLimits) -> Self {
+        Self {
+            log: stores.log.clone(),
+            registry: stores.registry.clone(),
+            store: stores.shadows.clone(),
+            limits,
+        }
+    }
+
+    /// A device's shadow now.
+    pub async fn current(&self, device: DeviceKey) -> Result<Snapshot> {
+        let (cursor, rows) = self.store.shadows(&[device]).await?;
+        let mut shadow = decode(rows)?.remove(&device).unwrap_or_default();
+        let last = self.log.bounds().await?.last;
+        let filter = EventFilter {
+            device: Some(device),
+            kinds: KINDS.to_vec(),
+            from: None,
+            to: None,
+        };
+        let end = Position(last.0.saturating_add(1));
+        let tail = self.log.scan_back(&filter, cursor, end, u32::MAX).await?;
+        let mut events = self.log.events(&tail).await?;
+        events.reverse();
+        for stored in &events {
+            shadow.apply(&stored.event, self.limits);
+        }
+        Ok(Snapshot { shadow, at: last })
+    }
+
+    /// Sets desired values, each service's on the version named, if one is; durable when this returns. `change` is made
+    /// anew for each try.
+    pub async fn set_desired(
+        &self,
+        device: DeviceKey,
+        versions: &[(String, i64)],
+        change: impl Fn() -> Change<Device>,
+    ) -> std::result::Result<(), DesiredRefusal> {
+        for _ in 0..TRIES {
+            let unless_since = if versions.is_empty() {
+                None
+            } else {
+                let snapshot = self.current(device).await?;
+                check_versions(&snapshot.shadow, versions)?;
+                Some(snapshot.at)
+            };
+            let kind = EventKind::DesiredSet;
+            match self
+                .registry
+                .change_shadow(device, kind, unless_since, change())
+                .await?
+            {
+                ShadowChange::Done => return Ok(()),
+                ShadowChange::NotFound => return Err(DesiredRefusal::NoDevice),
+                ShadowChange::Overtaken => {}
+            }
+        }
+        Err(DesiredRefusal::Busy)
+    }
+}
+
+fn check_versions(
+    shadow: &DeviceShadow,
+    versions: &[(String, i64)],
+) -> std::result::Result<(), DesiredRefusal> {
+    for (service_id, version) in versions {
+        let current = shadow
+            .services()
+            .get(service_id)
+            .map_or(0, ServiceShadow::version);
+        if current != *version {
+            return Err(DesiredRefusal::OtherVersion {
+                service_id: service_id.clone(),
+                current,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Stored rows as shadows by device.
+fn decode(rows: Vec<ShadowRow>) -> Result<HashMap<DeviceKey, DeviceShadow>> {
+    let mut services: HashMap<DeviceKey, Vec<(String, ServiceShadow)>> = HashMap::new();
+    for row in rows {
+        let service = ServiceShadow::decode(&row.body).map_err(|error| {
+            StoreError::Corrupt(format!("a shadow of device key {}: {error}", row.device.0))
+        })?;
+        services
+            .entry(row.device)
+            .or_default()
+            .push((row.service_id, service));
+    }
+    Ok(services
+        .into_iter()
+        .map(|(device, services)| (device, DeviceShadow::new(services)))
+        .collect())
+}
