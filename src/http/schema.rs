@@ -51,10 +51,13 @@ documented! {
     /// `is_tag`.
     Tag128 = text(0, 128, TAG);
     /// `parse_compact`.
-    CompactTime = text(16, 16, "^[0-9]{8}T[0-9]{6}Z$");
+    CompactTime = text(16, 16, TIME);
 }
 
 const NAME: &str = "^[A-Za-z0-9\u{4e00}-\u{9ffc}_?'#().,&%@!-]*$";
+
+const TIME: &str =
+    "^[0-9]{4}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]Z$";
 
 const TAG: &str = "^[A-Za-z0-9\u{4e00}-\u{9ffc}_.-]*$";
 

@@ -74,7 +74,7 @@ struct AddAuthInfo {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "shows what `Desired::read_list` reads")]
 struct InitialDesired {
-    #[schema(max_length = 64)]
+    #[schema(min_length = 1, max_length = 64)]
     service_id: String,
     /// Values by property.
     #[schema(value_type = Object)]

@@ -25,7 +25,7 @@ struct UpdateShadow {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "shows what `Desired::read_list` reads")]
 struct DesiredService {
-    #[schema(max_length = 64)]
+    #[schema(min_length = 1, max_length = 64)]
     service_id: String,
     /// Values by property: merged into those that are there, null takes one away, an empty object takes all away.
     #[schema(value_type = Object)]
