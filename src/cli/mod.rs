@@ -3,6 +3,7 @@
 
 mod certs;
 mod check_config;
+mod healthcheck;
 mod keys;
 mod migrate;
 mod quickstart;
@@ -42,6 +43,8 @@ enum Command {
     Migrate(ConfigArgs),
     /// Show certificates
     Certs(certs::CertsArgs),
+    /// Ask the running instance whether it is up: exit code 0, or 1 with a reason
+    Healthcheck(PlaceArgs),
 }
 
 /// Where the configuration is.
@@ -76,6 +79,7 @@ pub fn run() -> ExitCode {
         Command::CheckConfig(args) => check_config::run(&args),
         Command::Migrate(args) => migrate::run(&args),
         Command::Certs(args) => certs::run(&args),
+        Command::Healthcheck(place) => healthcheck::run(&place),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,6 +1,6 @@
 //! Schemas of the texts that the contract names again and again (management-api.md §1.5), as types for
-//! `#[schema(value_type = …)]`. They describe; the checks are `domain`'s,
-//! and some take the empty text too.
+//! `#[schema(value_type = …)]`. They describe; the checks are `domain`'s, and some take the
+//! empty text too.
 
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
@@ -44,8 +44,6 @@ documented! {
     Description128 = text(0, 128, "^[A-Za-z0-9\u{4e00}-\u{9ffc}_?'#().,&%@!\\s;/，、：；。-]*$");
     /// `check_device_secret`.
     DeviceSecret = text(8, 32, "^[A-Za-z0-9_-]+$");
-    /// 40 or 64 hexadecimal digits.
-    Fingerprint = text(40, 64, "^([0-9A-Fa-f]{40}|[0-9A-Fa-f]{64})$");
     /// `is_tag`.
     Tag64 = text(1, 64, TAG);
     /// `is_tag`.
@@ -66,6 +64,23 @@ pub(super) fn choice(values: &[&str]) -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
         .enum_values(Some(values.iter().copied()))
+        .build()
+}
+
+/// A text of this form.
+pub(super) fn pattern(form: &str) -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some(form))
+        .build()
+}
+
+/// A whole number in this range.
+pub(super) fn number(least: i64, greatest: i64) -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(least))
+        .maximum(Some(greatest))
         .build()
 }
 

@@ -20,6 +20,7 @@ mod limits;
 mod management;
 mod openapi;
 mod order_of_checks;
+mod power_loss;
 mod quickstart;
 mod signatures;
 mod strictness;

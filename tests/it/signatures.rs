@@ -401,3 +401,29 @@ fn a_signed_body_keeps_its_cap_and_its_part_of_the_budget_once() {
         .call("POST", "/products", &padded(1_048_577))
         .assert_refused(403, "IOTDA.021105", "1 MB");
 }
+
+#[test]
+fn a_key_that_is_disabled_while_the_body_comes_opens_nothing() {
+    let gate = Gate::start();
+    let (pair, _) = gate.key("admin");
+    let caller = Caller::new(&gate, &pair, None);
+    let target = format!("/v5/iot/{}/products", gate.project_id);
+    let mut head = format!(
+        "POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n",
+        PRODUCT.len()
+    );
+    for (name, value) in caller.headers("POST", &target, PRODUCT) {
+        head.extend([name, ": ", &value, "\r\n"]);
+    }
+    let mut wire = gate.management_wire();
+    wire.send(format!("{head}\r\n{}", &PRODUCT[..9]).as_bytes());
+    let folder = gate.folder.to_str().unwrap();
+    let disabled = program_output(
+        &["keys", "disable", &caller.access_key, "--data-dir", folder],
+        &[],
+    );
+    assert!(disabled.status.success(), "{disabled:?}");
+    std::thread::sleep(std::time::Duration::from_millis(1200));
+    wire.send(&PRODUCT.as_bytes()[9..]);
+    assert_unauthenticated(&wire.reply());
+}

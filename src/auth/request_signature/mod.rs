@@ -3,8 +3,9 @@
 //! and the key's secret. `http` verifies with it, and whoever calls as a client signs with it.
 //!
 //! A request is judged in two steps: [`Claim::read`] looks at what needs neither secret nor body, [`Claim::verify`] at
-//! the signature. There is no nonce: whoever can read a request may repeat it within the skew. The canonical path cannot
-//! tell an encoded slash from a real one, and ends in a slash always; ids hold none, so no two paths of ours meet in it.
+//! the signature. What the scheme leaves open: there is no nonce, so whoever can read a request may repeat it within the
+//! skew; and the canonical form tells neither an encoded slash from a real one (ids hold none, so no two paths of ours
+//! meet in it), nor a last slash, nor the order of a parameter's values.
 
 mod authorization;
 mod canonical;
@@ -74,7 +75,7 @@ pub enum Refusal {
     #[error("x-sdk-date must be like 20261123T081530Z")]
     BadDate,
     /// Too old, or too far ahead.
-    #[error("x-sdk-date is {} seconds off the platform's time {}", (.sent.0 - .now.0) / 1000, event_time::compact(*.now))]
+    #[error("x-sdk-date is {} seconds off the platform's time {}", .sent.0.saturating_sub(.now.0) / 1000, event_time::compact(*.now))]
     Skewed {
         /// What the request says.
         sent: Timestamp,

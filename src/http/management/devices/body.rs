@@ -3,18 +3,22 @@
 use crate::auth::secret::{Secret, check_device_secret, generate_device_secret};
 use crate::http::error::ApiError;
 use crate::http::extract::fields::Fields;
-use crate::http::schema::{choice, documented};
-use crate::storage::Slot;
+use crate::http::schema::{choice, documented, number, pattern};
+use crate::storage::{AuthType, Slot};
 
-pub(super) const AUTH_TYPES: [&str; 2] = ["SECRET", "CERTIFICATES"];
+pub(super) const AUTH_TYPES: [&str; 2] = [AuthType::Secret.as_str(), AuthType::Certificates.as_str()];
 
 const SLOTS: [&str; 2] = ["PRIMARY", "SECONDARY"];
 
 documented! {
-    /// What a device authenticates by.
+    /// How a device authenticates.
     AuthTypeName = choice(&AUTH_TYPES);
-    /// Which of two secrets or fingerprints, equally good.
+    /// Which of two.
     SlotName = choice(&SLOTS);
+    /// 40 or 64 hexadecimal digits.
+    Fingerprint = pattern("^([0-9a-fA-F]{40}|[0-9a-fA-F]{64})$");
+    /// Seconds.
+    Timeout = number(0, 2_147_483_647);
 }
 
 /// The largest `extension_info`, in bytes.

@@ -5,7 +5,7 @@ use axum::extract::State;
 use http::StatusCode;
 use utoipa::ToSchema;
 
-use super::body::{AUTH_TYPES, AuthTypeName};
+use super::body::{AuthTypeName, Fingerprint, Timeout};
 use super::{DeviceView, Heard, body, payload};
 use crate::auth::secret::{Secret, generate_device_secret};
 use crate::domain::ids::{AppId, DeviceId, NodeId, ProductId};
@@ -17,7 +17,7 @@ use crate::http::extract::fields::Fields;
 use crate::http::extract::principal::Writer;
 use crate::http::management::shadow::Desired;
 use crate::http::management::{ManagementState, change};
-use crate::http::schema::{DeviceSecret, Fingerprint, Id36, Id64, Id128, Name256, Name2048};
+use crate::http::schema::{DeviceSecret, Id36, Id64, Id128, Name256, Name2048, NameDollar64};
 use crate::storage::{AuthType, DeviceCreation, NewDevice};
 
 /// What registers a device.
@@ -53,20 +53,20 @@ struct AddDevice {
 /// How a device authenticates.
 #[derive(ToSchema)]
 struct AddAuthInfo {
-    /// CERTIFICATES: the device is kept, but cannot authenticate over HTTPS.
+    /// SECRET, or CERTIFICATES: such a device is kept, but cannot authenticate over HTTPS.
     #[schema(value_type = Option<AuthTypeName>)]
     auth_type: AuthType,
     /// Absent: generated.
     #[schema(value_type = Option<DeviceSecret>)]
     secret: Secret,
-    /// Its certificate's.
+    /// Its certificate's, 40 or 64 hexadecimal digits.
     #[schema(value_type = Option<Fingerprint>)]
     fingerprint: Option<String>,
     /// Whether it connects by a secure protocol alone; true.
     #[schema(value_type = Option<bool>)]
     secure_access: bool,
     /// The registration ends after so many seconds in which the device was never heard; 0: never.
-    #[schema(minimum = 0, maximum = 2_147_483_647)]
+    #[schema(value_type = Option<Timeout>)]
     timeout: Option<i64>,
 }
 
@@ -74,8 +74,7 @@ struct AddAuthInfo {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "shows what `Desired::read_list` reads")]
 struct InitialDesired {
-    #[schema(min_length = 1, max_length = 64)]
-    service_id: String,
+    service_id: NameDollar64,
     /// Values by property.
     #[schema(value_type = Object)]
     desired: (),
@@ -182,7 +181,7 @@ impl AddAuthInfo {
                 timeout: None,
             });
         };
-        let auth_type = info.choice("auth_type", &AUTH_TYPES)?;
+        let auth_type = info.choice("auth_type", &body::AUTH_TYPES)?;
         let auth_type = auth_type.as_deref().and_then(AuthType::parse);
         Ok(Self {
             auth_type: auth_type.unwrap_or(AuthType::Secret),

@@ -5,20 +5,19 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::body::SlotName;
+use super::body::{Fingerprint, SlotName};
 use super::{DevicePath, Heard, body, payload};
 use crate::http::error::{ApiError, ErrorKind};
 use crate::http::extract::body::PlainBody;
 use crate::http::extract::fields::Fields;
 use crate::http::extract::principal::Writer;
 use crate::http::management::{ManagementState, change};
-use crate::http::schema::Fingerprint;
 use crate::storage::Slot;
 
 /// The new fingerprint.
 #[derive(ToSchema)]
 struct ResetFingerprint {
-    /// Absent: the former one is taken away.
+    /// 40 or 64 hexadecimal digits; absent: the former one is taken away.
     #[schema(value_type = Option<Fingerprint>)]
     fingerprint: Option<String>,
     /// Devices over HTTPS hold no session to end.
@@ -41,7 +40,7 @@ pub struct FingerprintReset {
 /// Sets or takes away a device's certificate fingerprint.
 #[utoipa::path(
     post, path = "/devices/{device_id}/reset-fingerprint", operation_id = "reset_fingerprint", tag = "devices",
-    request_body(content = Option<ResetFingerprint>),
+    request_body = Option<ResetFingerprint>,
     responses((status = OK, body = FingerprintReset)),
 )]
 pub async fn handle(

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use utoipa::ToSchema;
 
+use super::body::Timeout;
 use super::{DevicePath, DeviceView, Heard, body, payload};
 use crate::domain::text_class::is_name;
 use crate::http::error::{ApiError, ErrorKind};
@@ -34,7 +35,7 @@ struct UpdateAuthInfo {
     /// Whether it connects by a secure protocol alone.
     secure_access: Option<bool>,
     /// The registration ends after so many seconds in which the device was never heard; 0: never.
-    #[schema(minimum = 0, maximum = 2_147_483_647)]
+    #[schema(value_type = Option<Timeout>)]
     timeout: Option<i64>,
 }
 

@@ -12,6 +12,7 @@ use crate::http::extract::fields::Fields;
 use crate::http::extract::principal::Writer;
 use crate::http::management::devices::DevicePath;
 use crate::http::management::{ManagementState, change};
+use crate::http::schema::NameDollar64;
 use crate::storage::Payload;
 
 /// Desired values by service.
@@ -25,8 +26,7 @@ struct UpdateShadow {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "shows what `Desired::read_list` reads")]
 struct DesiredService {
-    #[schema(min_length = 1, max_length = 64)]
-    service_id: String,
+    service_id: NameDollar64,
     /// Values by property: merged into those that are there, null takes one away, an empty object takes all away.
     #[schema(value_type = Object)]
     desired: (),

@@ -14,13 +14,6 @@ use crate::http::extract::fields::Fields;
 use crate::http::schema::{Tag64, Tag128, choice, documented};
 use crate::storage::{Device, Payload, Tag, TagChange};
 
-const RESOURCE_TYPES: [&str; 1] = ["device"];
-
-documented! {
-    /// What can have tags.
-    ResourceType = choice(&RESOURCE_TYPES);
-}
-
 /// The most tags of a device.
 const MOST: usize = 10;
 
@@ -32,6 +25,11 @@ struct TagBody {
     tag_value: Option<Tag128>,
 }
 
+documented! {
+    /// The one type.
+    ResourceType = choice(&["device"]);
+}
+
 /// The device that a body names; devices are the one type of resource.
 async fn device(state: &ManagementState, fields: &Fields<'_>) -> Result<Device, ApiError> {
     resource_type(fields)?;
@@ -40,7 +38,7 @@ async fn device(state: &ManagementState, fields: &Fields<'_>) -> Result<Device, 
 }
 
 fn resource_type(fields: &Fields<'_>) -> Result<(), ApiError> {
-    match fields.choice("resource_type", &RESOURCE_TYPES)? {
+    match fields.choice("resource_type", &["device"])? {
         Some(_) => Ok(()),
         None => Err(fields.fault("resource_type", "is missing")),
     }

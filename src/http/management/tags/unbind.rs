@@ -10,7 +10,7 @@ use crate::http::extract::body::PlainBody;
 use crate::http::extract::fields::Fields;
 use crate::http::extract::principal::Writer;
 use crate::http::management::{ManagementState, change};
-use crate::http::schema::Id128;
+use crate::http::schema::{Id128, Tag64};
 
 /// The tags of a device to take off.
 #[derive(ToSchema)]
@@ -19,7 +19,7 @@ struct UnbindTags {
     resource_type: ResourceType,
     resource_id: Id128,
     #[schema(min_items = 1, max_items = 50)]
-    tag_keys: Vec<String>,
+    tag_keys: Vec<Tag64>,
 }
 
 /// Takes tags off a device, all or none.
