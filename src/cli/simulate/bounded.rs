@@ -55,21 +55,16 @@ mod tests {
     #[tokio::test]
     async fn no_more_than_the_bound_run_at_once() {
         let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let results = each(
-            (0..50).collect(),
-            4,
-            &CancellationToken::new(),
-            &mut Progress::silent(),
-            |number: u32| {
-                let (running, most) = (running.clone(), most.clone());
-                async move {
-                    most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                    tokio::task::yield_now().await;
-                    running.fetch_sub(1, Ordering::SeqCst);
-                    Ok(number)
-                }
-            },
-        );
+        let (stop, mut progress) = (CancellationToken::new(), Progress::silent());
+        let results = each((0..50).collect(), 4, &stop, &mut progress, |number: u32| {
+            let (running, most) = (running.clone(), most.clone());
+            async move {
+                most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                tokio::task::yield_now().await;
+                running.fetch_sub(1, Ordering::SeqCst);
+                Ok(number)
+            }
+        });
         let mut results = results.await.unwrap();
         results.sort_unstable();
         assert_eq!(results, (0..50).collect::<Vec<_>>());

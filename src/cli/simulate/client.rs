@@ -70,7 +70,7 @@ impl Client {
     async fn open(&self) -> Result<Connection, ConnectError> {
         let started = Instant::now();
         let endpoint = &self.endpoint;
-        let fault = |cause: io::Error| ConnectError::from_io(endpoint, &self.ca, cause);
+        let fault = |cause: io::Error| ConnectError::from_io(endpoint, &self.ca, &cause);
         let socket = TcpStream::connect((endpoint.host(), endpoint.port()))
             .await
             .map_err(fault)?;
@@ -244,7 +244,7 @@ pub(super) enum ConnectError {
 }
 
 impl ConnectError {
-    fn from_io(endpoint: &Endpoint, ca: &std::path::Path, cause: io::Error) -> Self {
+    fn from_io(endpoint: &Endpoint, ca: &std::path::Path, cause: &io::Error) -> Self {
         let address = endpoint.to_string();
         if cause.kind() == io::ErrorKind::ConnectionRefused {
             return Self::Refused(address);

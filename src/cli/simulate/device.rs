@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::client::Answer;
 use super::journal::Journal;
 use super::judge::{Outcome, PATIENCE, Verdict, judge};
 use super::pace::Turn;
@@ -29,7 +30,7 @@ pub(super) async fn report(mut session: Session, run: Arc<Run>, started: Instant
         payload_bytes: run.plan.payload_bytes,
     };
     let mut maker = Maker::new(run.id.clone(), reporter.clone(), &settings);
-    let mut journal = Journal::new(reporter.number, run.plan.verify);
+    let mut journal = Journal::new(reporter.number, run.plan.end.verify);
     let mut turn = 0;
     while let Some(from) = next_due(&run, u64::from(reporter.number), turn, started).await {
         turn += 1;
@@ -73,66 +74,95 @@ async fn next_due(run: &Run, reporter: u64, turn: u64, started: Instant) -> Opti
     Some(due)
 }
 
-/// Sends a report until it was judged, the server's patience is asked for too long, or the run ends.
+/// Sends a report until it was judged, [`PATIENCE`] is over, or the run ends.
 async fn deliver(session: &mut Session, run: &Run, report: &Report) -> Delivery {
     let first = Instant::now();
-    let (mut unsure, mut reauthenticated, mut backoff) = (0, false, FIRST_BACKOFF);
-    let done = |outcome, unsure| Delivery {
-        outcome,
-        unsure,
-        denied: false,
-    };
+    let mut attempts = Attempts::default();
     loop {
-        let wait = match session.send(report).await {
-            Ok(answer) => {
-                let status = answer.status.as_u16();
-                let code = if answer.status.is_success() {
-                    String::new()
-                } else {
-                    answer.code()
-                };
-                run.tally().answered(status, &code);
-                // The server may have stored it and failed to say so.
-                unsure += u32::from(answer.status.is_server_error());
-                match judge(&answer, &code, report.bad, reauthenticated) {
-                    Verdict::Done(outcome) => {
-                        if !matches!(outcome, Outcome::Acknowledged | Outcome::Refused) {
-                            run.tally().example(report, status, &code, &answer.message());
-                        }
-                        return done(outcome, unsure);
-                    }
-                    Verdict::Reauthenticate => {
-                        reauthenticated = true;
-                        session.forget_token();
-                        Duration::ZERO
-                    }
-                    Verdict::Wait(wait) => wait,
-                }
-            }
+        let wait = match attempts.send(session, run, report).await {
+            Step::Done(outcome) => return attempts.end(outcome),
+            Step::Again(wait) => wait,
+        };
+        if first.elapsed() + wait > PATIENCE {
+            return attempts.end(Outcome::GivenUp);
+        }
+        if !wait.is_zero() && ends_within(run, wait).await {
+            return attempts.end(Outcome::Unfinished);
+        }
+    }
+}
+
+/// How it stands with a report after an attempt.
+enum Step {
+    Done(Outcome),
+    /// Once more, after this long.
+    Again(Duration),
+}
+
+/// The attempts to deliver one report.
+#[derive(Default)]
+struct Attempts {
+    unsure: u32,
+    reauthenticated: bool,
+    denied: bool,
+    not_sent: u32,
+}
+
+impl Attempts {
+    async fn send(&mut self, session: &mut Session, run: &Run, report: &Report) -> Step {
+        match session.send(report).await {
+            Ok(answer) => self.judged(session, run, report, &answer),
             Err(Trouble::NoAnswer(cause)) => {
+                self.unsure += 1;
                 run.tally().lost(&cause);
-                return done(Outcome::NoAnswer, unsure + 1);
+                Step::Done(Outcome::NoAnswer)
             }
             Err(Trouble::NotSent(cause)) => {
                 run.tally().outage(&cause);
-                let wait = backoff;
-                backoff = (backoff * 2).min(LONGEST_BACKOFF);
-                wait
+                let doubled = FIRST_BACKOFF * 2_u32.saturating_pow(self.not_sent.min(10));
+                self.not_sent += 1;
+                Step::Again(doubled.min(LONGEST_BACKOFF))
             }
-            Err(Trouble::Held(wait)) => wait,
+            Err(Trouble::Held(wait)) => Step::Again(wait),
             Err(Trouble::Denied(cause)) => {
                 run.tally().denied(cause);
-                return Delivery {
-                    denied: true,
-                    ..done(Outcome::WronglyRefused, unsure)
-                };
+                self.denied = true;
+                Step::Done(Outcome::WronglyRefused)
             }
-        };
-        if first.elapsed() + wait > PATIENCE {
-            return done(Outcome::GivenUp, unsure);
         }
-        if !wait.is_zero() && ends_within(run, wait).await {
-            return done(Outcome::Unfinished, unsure);
+    }
+
+    fn judged(&mut self, session: &mut Session, run: &Run, report: &Report, answer: &Answer) -> Step {
+        let status = answer.status.as_u16();
+        let code = if answer.status.is_success() {
+            String::new()
+        } else {
+            answer.code()
+        };
+        run.tally().answered(status, &code);
+        // The server may have stored it and failed to say so.
+        self.unsure += u32::from(answer.status.is_server_error());
+        match judge(answer, &code, report.bad, self.reauthenticated) {
+            Verdict::Done(outcome) => {
+                if !matches!(outcome, Outcome::Acknowledged | Outcome::Refused) {
+                    run.tally().example(report, status, &code, &answer.message());
+                }
+                Step::Done(outcome)
+            }
+            Verdict::Reauthenticate => {
+                self.reauthenticated = true;
+                session.forget_token();
+                Step::Again(Duration::ZERO)
+            }
+            Verdict::Wait(wait) => Step::Again(wait),
+        }
+    }
+
+    const fn end(&self, outcome: Outcome) -> Delivery {
+        Delivery {
+            outcome,
+            unsure: self.unsure,
+            denied: self.denied,
         }
     }
 }

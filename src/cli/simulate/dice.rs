@@ -1,4 +1,4 @@
-//! Seeded randomness that gives the same run for the same seed in every version: SplitMix64, one stream a device.
+//! Seeded randomness that gives the same run for the same seed in every version: `SplitMix64`, one stream a device.
 
 /// One stream of numbers.
 pub(super) struct Dice(u64);
@@ -38,7 +38,7 @@ impl Dice {
     }
 }
 
-/// The golden ratio's fraction, as SplitMix64 has it.
+/// The golden ratio's fraction, as `SplitMix64` has it.
 const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 
 #[cfg(test)]

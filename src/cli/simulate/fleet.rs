@@ -35,22 +35,24 @@ impl Fleet {
         let kid = |gateway: u32, child: u32| format!("{run}-g{gateway:05}-c{child:02}");
         let device = |number: u32| format!("{run}-d{number:05}");
         let stranger = |gateway: u32| {
-            if plan.gateways > 1 {
-                kid((gateway + 1) % plan.gateways, 0)
+            if plan.fleet.gateways > 1 {
+                kid((gateway + 1) % plan.fleet.gateways, 0)
             } else {
                 device(0)
             }
         };
-        let direct = (0..plan.devices).map(|number| Reporter {
+        let direct = (0..plan.fleet.devices).map(|number| Reporter {
             number,
             device_id: device(number),
             children: Vec::new(),
             stranger: String::new(),
         });
-        let gateways = (0..plan.gateways).map(|gateway| Reporter {
-            number: plan.devices + gateway,
+        let gateways = (0..plan.fleet.gateways).map(|gateway| Reporter {
+            number: plan.fleet.devices + gateway,
             device_id: format!("{run}-g{gateway:05}"),
-            children: (0..plan.children).map(|child| kid(gateway, child)).collect(),
+            children: (0..plan.fleet.children)
+                .map(|child| kid(gateway, child))
+                .collect(),
             stranger: stranger(gateway),
         });
         let member = |reporter| {
@@ -101,13 +103,14 @@ impl Fleet {
     }
 
     fn registration(&self, device_id: &str, secret: Option<&Secret>, gateway_id: Option<&str>) -> String {
-        let mut body = json!({"device_id": device_id, "node_id": device_id, "product_id": self.product_id});
-        if let Some(secret) = secret {
-            body["auth_info"] = json!({"secret": secret.expose()});
-        }
-        if let Some(gateway_id) = gateway_id {
-            body["gateway_id"] = json!(gateway_id);
-        }
+        let auth_info = secret.map(|secret| json!({"secret": secret.expose()}));
+        let body = json!({
+            "device_id": device_id,
+            "node_id": device_id,
+            "product_id": self.product_id,
+            "auth_info": auth_info,
+            "gateway_id": gateway_id,
+        });
         body.to_string()
     }
 

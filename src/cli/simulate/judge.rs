@@ -46,7 +46,7 @@ pub(super) fn judge(answer: &Answer, code: &str, bad: Option<Bad>, reauthenticat
         });
     }
     if is_held_back(status, code) {
-        return Verdict::Wait(answer.retry_after.unwrap_or(WAIT).clamp(SHORTEST_WAIT, PATIENCE));
+        return Verdict::Wait(wait(answer));
     }
     if answer.status.is_server_error() {
         return Verdict::Done(Outcome::ServerError);
@@ -61,6 +61,11 @@ pub(super) fn judge(answer: &Answer, code: &str, bad: Option<Bad>, reauthenticat
 /// Whether the answer asks to come again later: a limit, or nothing can be stored now.
 pub(super) fn is_held_back(status: u16, code: &str) -> bool {
     status == 503 || status == 429 || (status == 403 && LIMITS.contains(&code))
+}
+
+/// How long an answer that asks to come again wants to be waited for.
+pub(super) fn wait(answer: &Answer) -> Duration {
+    answer.retry_after.unwrap_or(WAIT).clamp(SHORTEST_WAIT, PATIENCE)
 }
 
 /// How long a report is tried.

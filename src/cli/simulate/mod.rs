@@ -65,7 +65,7 @@ pub(super) fn run(args: &SimulateArgs) -> Outcome {
 
 /// Each device is a connection, and each connection a file.
 fn check_files(plan: &Plan) -> Outcome {
-    let wanted = u64::from(plan.devices) + u64::from(plan.gateways) + OWN_FILES;
+    let wanted = u64::from(plan.fleet.devices) + u64::from(plan.fleet.gateways) + OWN_FILES;
     let allowed = super::raised_file_limit();
     if allowed < wanted {
         return Err(format!(
@@ -96,7 +96,7 @@ fn hear_signals(lifecycle: &Lifecycle) -> Outcome {
 async fn simulate(plan: Plan, target: &Target, interrupt: CancellationToken) -> Outcome {
     let id: Arc<str> = format!("sim-{}", hex::encode(random_bytes::<4>()?)).into();
     // Management calls resume sessions of their own, so that the fleet's handshakes are what devices would cost.
-    let timeout = plan.timeout;
+    let timeout = plan.fleet.timeout;
     let tls = target.tls(false)?;
     let client = Client::new(
         target.management.clone(),
@@ -106,7 +106,7 @@ async fn simulate(plan: Plan, target: &Target, interrupt: CancellationToken) -> 
         LARGEST_PAGE,
     );
     let management = Arc::new(Management::new(client, &target.project_id, &target.key)?);
-    let tls = target.tls(plan.full_handshakes)?;
+    let tls = target.tls(plan.fleet.full_handshakes)?;
     let devices = target.devices.clone();
     // Before anything is made: both listeners answer, and the key is good.
     let probe = Client::new(
@@ -122,7 +122,7 @@ async fn simulate(plan: Plan, target: &Target, interrupt: CancellationToken) -> 
     let mut fleet = Fleet::new(management.clone(), &id, &plan)?;
     let run = Arc::new(Run::new(id, plan, client, interrupt.child_token()));
     let ended = perform(&run, &mut fleet, management, &interrupt).await;
-    let removed = if run.plan.keep {
+    let removed = if run.plan.end.keep {
         Ok(())
     } else {
         fleet.remove().await
@@ -139,7 +139,7 @@ async fn simulate(plan: Plan, target: &Target, interrupt: CancellationToken) -> 
         (Err(error), Ok(())) => return Err(error),
         (Err(error), Err(left)) => return Err(format!("{error}; {left}").into()),
     };
-    end.kept = run.plan.keep.then(|| fleet.product_id().to_owned());
+    end.kept = run.plan.end.keep.then(|| fleet.product_id().to_owned());
     conclude(&run, end)
 }
 
@@ -156,7 +156,7 @@ async fn perform(
     let (journals, mut problems) = report(run, sessions, started).await;
     let elapsed = started.elapsed();
     let mut verification = None;
-    if run.plan.verify {
+    if run.plan.end.verify {
         let (id, bytes) = (run.id.clone(), run.plan.payload_bytes);
         // Ctrl-C in the run ends the run; what it acknowledged is compared all the same.
         let stop = if interrupt.is_cancelled() {
@@ -182,39 +182,42 @@ async fn perform(
 async fn come_online(
     run: &Arc<Run>,
     fleet: &Fleet,
-    stop: &CancellationToken,
+    interrupt: &CancellationToken,
 ) -> Result<Vec<Session>, Failure> {
     let mut progress = Progress::new("coming online", Some(fleet.members.len() as u64));
     each(
         fleet.members.clone(),
         ONLINE_AT_ONCE,
-        stop,
+        interrupt,
         &mut progress,
         |member| {
-            let mut session = Session::new(run.clone(), member);
+            let (session, interrupt) = (Session::new(run.clone(), member), interrupt.clone());
             async move {
-                let mut tries = 0;
-                loop {
-                    tries += 1;
-                    match session.authenticate().await {
-                        Ok(()) => break,
-                        Err(Trouble::Held(wait)) if tries < AUTHENTICATION_TRIES => {
-                            tokio::time::sleep(wait).await
-                        }
-                        Err(Trouble::Held(_)) => {
-                            return Err("the server holds authentications back without an end".into());
-                        }
-                        Err(Trouble::NotSent(cause) | Trouble::NoAnswer(cause) | Trouble::Denied(cause)) => {
-                            return Err(cause.into());
-                        }
-                    }
+                tokio::select! {
+                    biased;
+                    () = interrupt.cancelled() => Err(bounded::INTERRUPTED.into()),
+                    online = first_token(session) => online,
                 }
-                session.rest().await;
-                Ok(session)
             }
         },
     )
     .await
+}
+
+async fn first_token(mut session: Session) -> Result<Session, Failure> {
+    for _ in 0..AUTHENTICATION_TRIES {
+        match session.authenticate().await {
+            Ok(()) => {
+                session.rest().await;
+                return Ok(session);
+            }
+            Err(Trouble::Held(wait)) => tokio::time::sleep(wait).await,
+            Err(Trouble::NotSent(cause) | Trouble::NoAnswer(cause) | Trouble::Denied(cause)) => {
+                return Err(cause.into());
+            }
+        }
+    }
+    Err("the server holds authentications back without an end".into())
 }
 
 /// Lets everyone report until the duration is over, everything was sent, or Ctrl-C.
@@ -225,22 +228,24 @@ async fn report(run: &Arc<Run>, sessions: Vec<Session>, started: Instant) -> (Ve
     }
     let mut progress = Progress::new("reporting", run.pace.total());
     let mut tick = tokio::time::interval(TICK);
-    let ends = run.plan.duration.map(|duration| started + duration);
+    let over = async {
+        match run.plan.duration {
+            Some(duration) => tokio::time::sleep_until((started + duration).into()).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::pin!(over);
     let (mut journals, mut problems) = (Vec::with_capacity(reporters.len()), Vec::new());
     loop {
         tokio::select! {
             biased;
+            () = &mut over, if !run.stop.is_cancelled() => run.stop.cancel(),
             ended = reporters.join_next() => match ended {
                 None => return (journals, problems),
                 Some(Ok(journal)) => journals.push(journal),
                 Some(Err(panicked)) => problems.push(format!("a device ended: {panicked}")),
             },
-            _ = tick.tick() => {
-                if ends.is_some_and(|ends| Instant::now() >= ends) {
-                    run.stop.cancel();
-                }
-                show(run, started, &mut progress);
-            }
+            _ = tick.tick() => show(run, started, &mut progress),
         }
     }
 }
@@ -265,7 +270,7 @@ fn show(run: &Run, started: Instant, progress: &mut Progress) {
 
 fn conclude(run: &Run, end: End) -> Outcome {
     let summary = Summary::new(run, end);
-    match run.plan.format {
+    match run.plan.end.format {
         Format::Text => print(&text::render(&summary)),
         Format::Json => print(&format!("{}\n", serde_json::to_string_pretty(&summary)?)),
     }

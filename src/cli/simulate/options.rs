@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::Failure;
 use super::mix::Mix;
 use crate::auth::secret::random_bytes;
 use crate::cli::PlaceArgs;
@@ -25,10 +26,10 @@ pub(in crate::cli) struct SimulateArgs {
 #[derive(Args)]
 #[command(next_help_heading = "The server")]
 pub(super) struct TargetArgs {
-    /// Where devices connect; else the configuration's device listener [quickstart: <https://127.0.0.1:8443>]
+    /// Where devices connect; else the configuration's device listener [quickstart: `https://127.0.0.1:8443`]
     #[arg(long, value_name = "URL")]
     pub(super) devices_url: Option<String>,
-    /// The management API; else the configuration's management listener [quickstart: <https://127.0.0.1:8444>]
+    /// The management API; else the configuration's management listener [quickstart: `https://127.0.0.1:8444`]
     #[arg(long, value_name = "URL")]
     pub(super) management_url: Option<String>,
     /// The CA that devices trust, PEM; else the one that Fieldgate made in the place
@@ -44,30 +45,30 @@ pub(super) struct TargetArgs {
     pub(super) place: PlaceArgs,
 }
 
-#[derive(Args)]
+#[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "The fleet")]
-struct FleetArgs {
+pub(super) struct FleetArgs {
     /// Direct devices
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(0..=50_000))]
-    devices: u32,
+    pub(super) devices: u32,
     /// Gateways, which report for themselves and for their children
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(0..=10_000))]
-    gateways: u32,
+    pub(super) gateways: u32,
     /// Children of each gateway, all named in each of its batches
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=50))]
-    children: u32,
+    pub(super) children: u32,
     /// Keep or close the connection after each report
     #[arg(long, value_enum, default_value_t = ConnectionMode::KeepAlive)]
-    connection: ConnectionMode,
+    pub(super) connection: ConnectionMode,
     /// No TLS session is resumed: each connection costs a full handshake
     #[arg(long)]
-    full_handshakes: bool,
+    pub(super) full_handshakes: bool,
     /// Renew tokens this often, 0 for each report [default: when four fifths of a token's time have gone]
     #[arg(long, value_name = "TIME", value_parser = time)]
-    renew_every: Option<Duration>,
+    pub(super) renew_every: Option<Duration>,
     /// How long to wait for an answer
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
-    timeout: Duration,
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = timeout)]
+    pub(super) timeout: Duration,
 }
 
 #[derive(Args)]
@@ -90,7 +91,7 @@ struct LoadArgs {
     /// The share of reports that are wrong on purpose and have to be refused, 0 to 1
     #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share)]
     bad_share: u32,
-    /// The size of a report's body, about; a batch's whole body
+    /// The size of a report's body, about, a batch's whole body; more where its fields need it
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(0..=900_000))]
     payload_bytes: u32,
     /// Repeats the kinds, values and faults of an earlier run [default: another each time]
@@ -98,21 +99,21 @@ struct LoadArgs {
     seed: Option<u64>,
 }
 
-#[derive(Args)]
+#[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "The end")]
-struct EndArgs {
+pub(super) struct EndArgs {
     /// Read back every device's events and compare them with what was acknowledged; takes a byte of memory a report
     #[arg(long)]
-    verify: bool,
+    pub(super) verify: bool,
     /// Leave the product and the devices; else they are deleted, also after Ctrl-C
     #[arg(long)]
-    keep: bool,
+    pub(super) keep: bool,
     /// Lost and refused connections do not fail the run: for one across a restart of the server
     #[arg(long)]
-    allow_outages: bool,
+    pub(super) allow_outages: bool,
     /// How to print the summary
     #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    pub(super) format: Format,
 }
 
 /// What becomes of a connection after a report.
@@ -131,13 +132,7 @@ pub(super) enum Format {
 /// What a run is to do.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
-    pub(super) devices: u32,
-    pub(super) gateways: u32,
-    pub(super) children: u32,
-    pub(super) connection: ConnectionMode,
-    pub(super) full_handshakes: bool,
-    pub(super) renew_every: Option<Duration>,
-    pub(super) timeout: Duration,
+    pub(super) fleet: FleetArgs,
     pub(super) rate: Option<f64>,
     pub(super) duration: Option<Duration>,
     pub(super) reports: Option<u64>,
@@ -145,16 +140,13 @@ pub(super) struct Plan {
     pub(super) bad_in_a_million: u32,
     pub(super) payload_bytes: usize,
     pub(super) seed: u64,
-    pub(super) verify: bool,
-    pub(super) keep: bool,
-    pub(super) allow_outages: bool,
-    pub(super) format: Format,
+    pub(super) end: EndArgs,
 }
 
 impl SimulateArgs {
     /// Checks what the flags say together.
-    pub(super) fn plan(&self) -> Result<Plan, Box<dyn std::error::Error + Send + Sync>> {
-        let (fleet, load, end) = (&self.fleet, &self.load, &self.end);
+    pub(super) fn plan(&self) -> Result<Plan, Failure> {
+        let (fleet, load) = (&self.fleet, &self.load);
         if fleet.devices + fleet.gateways == 0 {
             return Err("--devices and --gateways are both 0: nobody would report".into());
         }
@@ -169,13 +161,7 @@ impl SimulateArgs {
         };
         let default_duration = load.reports.is_none().then_some(DEFAULT_DURATION);
         Ok(Plan {
-            devices: fleet.devices,
-            gateways: fleet.gateways,
-            children: fleet.children,
-            connection: fleet.connection,
-            full_handshakes: fleet.full_handshakes,
-            renew_every: fleet.renew_every,
-            timeout: fleet.timeout.max(SHORTEST_TIMEOUT),
+            fleet: self.fleet.clone(),
             rate: load.rate,
             duration: load.duration.or(default_duration),
             reports: load.reports,
@@ -183,12 +169,18 @@ impl SimulateArgs {
             bad_in_a_million: load.bad_share,
             payload_bytes: usize::try_from(load.payload_bytes)?,
             seed,
-            verify: end.verify,
-            keep: end.keep,
-            allow_outages: end.allow_outages,
-            format: end.format,
+            end: self.end.clone(),
         })
     }
+}
+
+/// A [`time`] that something can happen in.
+fn timeout(text: &str) -> Result<Duration, String> {
+    let time = time(text)?;
+    if time < SHORTEST_TIMEOUT {
+        return Err("must be at least 100ms".to_owned());
+    }
+    Ok(time)
 }
 
 /// `500ms`, `10s`, `2m`, `1h`; a number alone is seconds.
@@ -260,7 +252,10 @@ mod tests {
     fn without_flags_a_fleet_reports_for_ten_seconds() {
         let plan = plan("").unwrap();
         assert_eq!(plan.duration, Some(Duration::from_secs(10)));
-        assert_eq!((plan.devices, plan.gateways, plan.children), (100, 4, 5));
+        assert_eq!(
+            (plan.fleet.devices, plan.fleet.gateways, plan.fleet.children),
+            (100, 4, 5)
+        );
         assert_eq!((plan.rate, plan.reports, plan.bad_in_a_million), (None, None, 0));
     }
 
@@ -271,8 +266,8 @@ mod tests {
         assert_eq!(plan.rate, Some(0.5));
         assert_eq!((plan.duration, plan.reports), (None, Some(7)));
         assert_eq!(plan.bad_in_a_million, 10_000);
-        assert_eq!(plan.renew_every, Some(Duration::ZERO));
-        assert_eq!((plan.timeout, plan.seed), (Duration::from_millis(250), 9));
+        assert_eq!(plan.fleet.renew_every, Some(Duration::ZERO));
+        assert_eq!((plan.fleet.timeout, plan.seed), (Duration::from_millis(250), 9));
         assert_eq!(time("2m"), Ok(Duration::from_mins(2)));
         assert_eq!(time("1h"), Ok(Duration::from_hours(1)));
     }
@@ -287,9 +282,10 @@ mod tests {
             ("--rate 0", "from 0.001"),
             ("--rate nan", "from 0.001"),
             ("--duration 3x", "like 500ms"),
-            ("--duration -1s", "like 500ms"),
+            ("--duration=-1s", "like 500ms"),
             ("--duration 25h", "at most 24h"),
             ("--children 51", "51"),
+            ("--timeout 10ms", "at least 100ms"),
         ] {
             let said = plan(line).map(|_| ()).unwrap_err();
             assert!(said.contains(part), "{line}: {said}");

@@ -24,7 +24,7 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn new(id: Arc<str>, plan: Plan, client: Client, stop: CancellationToken) -> Self {
-        let reporters = u64::from(plan.devices) + u64::from(plan.gateways);
+        let reporters = u64::from(plan.fleet.devices) + u64::from(plan.fleet.gateways);
         Self {
             pace: Pace::new(plan.rate, plan.duration, plan.reports, reporters),
             tally: Mutex::default(),

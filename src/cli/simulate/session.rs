@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::client::{Answer, Connection, SendError};
 use super::fleet::Member;
-use super::judge::is_held_back;
+use super::judge::{is_held_back, wait};
 use super::options::ConnectionMode;
 use super::payload::{Bad, Report};
 use super::run::Run;
@@ -112,9 +112,7 @@ impl Session {
         let (code, said) = (answer.code(), answer.message());
         self.run.tally().refused_authentication(status, &code);
         if is_held_back(status, &code) {
-            return Err(Trouble::Held(
-                answer.retry_after.unwrap_or(Duration::from_secs(1)),
-            ));
+            return Err(Trouble::Held(wait(&answer)));
         }
         let device_id = &self.member.reporter.device_id;
         Err(Trouble::Denied(format!(
@@ -125,7 +123,7 @@ impl Session {
     /// Renewals are spread: a fleet that came online together does not renew together.
     fn renew_at(&self, expires_in: u64) -> Instant {
         let first = matches!(self.why, Why::First);
-        let period = match self.run.plan.renew_every {
+        let period = match self.run.plan.fleet.renew_every {
             None => Duration::from_secs(expires_in / 5 * 4),
             Some(period) if first => period * (self.member.reporter.number % SPREAD + 1) / SPREAD,
             Some(period) => period,
@@ -141,7 +139,7 @@ impl Session {
 
     /// After a report.
     pub(super) async fn rest(&mut self) {
-        if self.run.plan.connection == ConnectionMode::PerReport {
+        if self.run.plan.fleet.connection == ConnectionMode::PerReport {
             self.close().await;
         }
     }

@@ -148,9 +148,9 @@ impl Summary {
             interrupted: end.interrupted,
             seconds: rounded(seconds),
             fleet: FleetFigures {
-                devices: plan.devices,
-                gateways: plan.gateways,
-                children_per_gateway: plan.children,
+                devices: plan.fleet.devices,
+                gateways: plan.fleet.gateways,
+                children_per_gateway: plan.fleet.children,
             },
             rate: plan.rate,
             acknowledged_per_second: per_second(reports.acknowledged, seconds),
@@ -265,7 +265,7 @@ fn problems(plan: &Plan, tally: &Tally, reports: &ReportFigures, end: &End) -> V
         reports.given_up,
         "reports were not taken within a minute and given up",
     );
-    if !plan.allow_outages {
+    if !plan.end.allow_outages {
         add(
             reports.unanswered,
             "reports have no answer (--allow-outages expects that)",
