@@ -310,7 +310,7 @@ fn the_summary_for_people_names_what_there_is() {
     assert!(output.status.success(), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
     for part in [
-        "3 devices, 1 gateways with 5 children each",
+        "3 devices, 1 gateway with 5 children each",
         "30 sent",
         "latency       p50",
         "answers       200: ",
@@ -320,6 +320,31 @@ fn the_summary_for_people_names_what_there_is() {
     ] {
         assert!(text.contains(part), "{part:?} is not in:\n{text}");
     }
+}
+
+#[test]
+fn flags_and_the_environment_stand_for_the_servers_folder() {
+    let gate = Gate::start();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let output = command()
+        .current_dir(&elsewhere)
+        .env("FIELDGATE_KEY", &gate.admin)
+        .env("FIELDGATE_PROJECT", &gate.project_id)
+        .args(["simulate", "--reports", "10", "--ca"])
+        .arg(gate.ca())
+        .args([
+            "--devices-url",
+            &format!("https://localhost:{}", gate.device.port()),
+        ])
+        .args(["--management-url", &format!("https://{}/", gate.management)])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(
+        elsewhere.path().read_dir().unwrap().count(),
+        0,
+        "nothing is written"
+    );
 }
 
 #[test]
@@ -346,6 +371,7 @@ fn what_does_not_fit_is_explained() {
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(said.contains(part), "{arguments:?}: {said}");
+        assert!(!said.contains("left behind"), "{said}");
     }
     let folder = gate.folder.to_str().unwrap();
     let output = command()

@@ -25,7 +25,7 @@ pub(super) struct Fleet {
     management: Arc<Management>,
     product_id: String,
     pub(super) members: Vec<Member>,
-    /// Whether anything of it may be there.
+    /// Whether the product is there, and with it devices.
     begun: bool,
 }
 
@@ -81,8 +81,12 @@ impl Fleet {
             .map(|(child, member)| self.registration(child, None, Some(&member.reporter.device_id)))
             .collect();
         let mut progress = Progress::new("registering", Some((reporters.len() + children.len()) as u64));
+        if let Err(error) = self.management.create("/products", self.product()).await {
+            // Without an answer it may be there; after a refusal there is nothing to delete.
+            let _ = self.management.delete(&self.product_path()).await;
+            return Err(error);
+        }
         self.begun = true;
-        self.management.create("/products", self.product()).await?;
         for bodies in [reporters, children] {
             let management = self.management.clone();
             each(bodies, AT_ONCE, stop, &mut progress, |body| {
@@ -100,6 +104,10 @@ impl Fleet {
         format!(
             r#"{{"product_id":"{id}","name":"{id}","device_type":"Simulated","protocol_type":"HTTPS","data_format":"json","validation_mode":"reject","service_capabilities":{MODEL}}}"#
         )
+    }
+
+    fn product_path(&self) -> String {
+        format!("/products/{}", self.product_id)
     }
 
     fn registration(&self, device_id: &str, secret: Option<&Secret>, gateway_id: Option<&str>) -> String {
@@ -139,9 +147,7 @@ impl Fleet {
                 })
                 .await?;
             }
-            self.management
-                .delete(&format!("/products/{}", self.product_id))
-                .await
+            self.management.delete(&self.product_path()).await
         };
         let id = &self.product_id;
         all.await.map_err(|error| {

@@ -115,8 +115,13 @@ impl Session {
             return Err(Trouble::Held(wait(&answer)));
         }
         let device_id = &self.member.reporter.device_id;
+        let advice = if status == 404 {
+            "; is this the device listener's address?"
+        } else {
+            ""
+        };
         Err(Trouble::Denied(format!(
-            "{device_id} may not authenticate: {status} {code} {said}"
+            "{device_id} may not authenticate: {status} {code} {said}{advice}"
         )))
     }
 

@@ -7,7 +7,7 @@ use super::summary::{Percentiles, Summary, grouped};
 
 /// Lines of a label and figures; what did not hold stands last.
 pub(super) fn render(summary: &Summary) -> String {
-    let mut out = Lines(String::new());
+    let mut out = Lines::default();
     head(&mut out, summary);
     reports(&mut out, summary);
     times(&mut out, summary);
@@ -28,15 +28,22 @@ pub(super) fn render(summary: &Summary) -> String {
     for problem in &summary.problems {
         out.line("problem", problem);
     }
-    out.0
+    out.text
 }
 
-struct Lines(String);
+/// Lines with their labels, each label once where it stands for several.
+#[derive(Default)]
+struct Lines {
+    text: String,
+    last: &'static str,
+}
 
 impl Lines {
-    fn line(&mut self, label: &str, text: &str) {
+    fn line(&mut self, label: &'static str, text: &str) {
+        let shown = if label == self.last { "" } else { label };
+        self.last = label;
         // Writing to a String cannot fail.
-        let _ = writeln!(self.0, "{label:<14}{text}");
+        let _ = writeln!(self.text, "{shown:<14}{text}");
     }
 }
 
@@ -44,17 +51,17 @@ fn head(out: &mut Lines, summary: &Summary) {
     let fleet = &summary.fleet;
     let gateways = match fleet.gateways {
         0 => String::new(),
-        count => format!(
-            ", {} gateways with {} children each",
-            grouped(count.into()),
-            fleet.children_per_gateway
-        ),
+        gateways => {
+            let children = counted(fleet.children_per_gateway.into(), "child", "children");
+            let gateways = counted(gateways.into(), "gateway", "gateways");
+            format!(", {gateways} with {children} each")
+        }
     };
     let interrupted = if summary.interrupted { ", interrupted" } else { "" };
     let text = format!(
-        "{}, {} devices{gateways}, {:.1} s{interrupted}, seed {}",
+        "{}, {}{gateways}, {:.1} s{interrupted}, seed {}",
         summary.run,
-        grouped(fleet.devices.into()),
+        counted(fleet.devices.into(), "device", "devices"),
         summary.seconds,
         summary.seed
     );
@@ -92,7 +99,7 @@ fn reports(out: &mut Lines, summary: &Summary) {
         0 => String::new(),
         count => format!(" with {} children's reports", grouped(count)),
     };
-    out.line("", &format!("acknowledged: {kinds}{children}"));
+    out.line("reports", &format!("acknowledged: {kinds}{children}"));
     let asked = summary
         .rate
         .map_or(", as fast as the fleet can".to_owned(), |rate| {
@@ -219,7 +226,7 @@ fn verification(out: &mut Lines, findings: &Findings) {
     }
 }
 
-fn list(out: &mut Lines, label: &str, found: &Found) {
+fn list(out: &mut Lines, label: &'static str, found: &Found) {
     for place in &found.first {
         out.line(label, place);
     }
@@ -227,4 +234,8 @@ fn list(out: &mut Lines, label: &str, found: &Found) {
     if more > 0 && !found.first.is_empty() {
         out.line(label, &format!("and {} more", grouped(more)));
     }
+}
+
+fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(count), if count == 1 { one } else { many })
 }
