@@ -129,16 +129,26 @@ fn a_rate_is_kept_and_tokens_are_renewed_meanwhile() {
     let gate = Gate::start();
     let summary = held(
         &gate,
-        "--devices 5 --gateways 0 --rate 50 --duration 3s --renew-every 1s --keep",
+        "--devices 5 --gateways 2 --children 30 --rate 50 --duration 3s --renew-every 1s --keep",
     );
     assert_eq!(number(&summary, "/reports/sent"), 150);
     assert!(number(&summary, "/authentications/renewals") >= 5, "{summary:#}");
-    assert_eq!(number(&summary, "/authentications/first"), 5);
+    assert_eq!(number(&summary, "/authentications/first"), 7);
     let seconds = summary["seconds"].as_f64().unwrap();
     assert!((2.9..4.5).contains(&seconds), "{seconds}");
     let kept = summary["kept"].as_str().unwrap();
     assert_eq!(gate.api("GET", &format!("/products/{kept}"), "").status, 200);
-    assert_eq!(registered(&gate).1, 3 + 5, "--keep leaves the devices");
+    assert_eq!(registered(&gate).1, 3 + 5 + 2 + 60, "--keep leaves the devices");
+
+    let output = simulation(&gate, &format!("--remove {kept}")).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(registered(&gate), (1, 3));
+    let again = simulation(&gate, &format!("--remove {kept}")).output().unwrap();
+    assert!(
+        String::from_utf8(again.stderr)
+            .unwrap()
+            .contains("nothing is left")
+    );
 }
 
 #[test]

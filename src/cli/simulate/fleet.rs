@@ -151,7 +151,7 @@ impl Fleet {
         };
         let id = &self.product_id;
         all.await.map_err(|error| {
-            format!("the product {id} and devices of it are left behind, delete them through the management API: {error}").into()
+            format!("the product {id} and devices of it are left behind (`fieldgate simulate --remove {id}` deletes them): {error}").into()
         })
     }
 

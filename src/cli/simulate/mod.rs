@@ -11,6 +11,7 @@ mod endpoint;
 mod fleet;
 mod journal;
 mod judge;
+mod leftovers;
 mod management;
 mod mix;
 mod options;
@@ -59,7 +60,10 @@ pub(super) fn run(args: &SimulateArgs) -> Outcome {
         let target = Target::resolve(&args.target).await?;
         let lifecycle = Lifecycle::new();
         hear_signals(&lifecycle)?;
-        simulate(plan, &target, lifecycle.token()).await
+        match &plan.end.remove {
+            Some(run) => remove(run, &plan, &target, lifecycle.token()).await,
+            None => simulate(plan, &target, lifecycle.token()).await,
+        }
     })
 }
 
@@ -93,51 +97,52 @@ fn hear_signals(lifecycle: &Lifecycle) -> Outcome {
     Ok(())
 }
 
+async fn remove(run: &str, plan: &Plan, target: &Target, interrupt: CancellationToken) -> Outcome {
+    let removed = leftovers::remove(management(plan, target)?, run, &interrupt).await?;
+    print(&format!("removed {run}: its product and {removed} devices\n"));
+    Ok(())
+}
+
+/// Its connections resume sessions of their own, so that the fleet's handshakes are what devices would cost.
+fn management(plan: &Plan, target: &Target) -> Result<Arc<Management>, Failure> {
+    let (listener, ca, timeout) = (target.management.clone(), target.ca.clone(), plan.fleet.timeout);
+    let client = Client::new(listener, target.tls(false)?, ca, timeout, LARGEST_PAGE);
+    Ok(Arc::new(Management::new(
+        client,
+        &target.project_id,
+        &target.key,
+    )?))
+}
+
 async fn simulate(plan: Plan, target: &Target, interrupt: CancellationToken) -> Outcome {
     let id: Arc<str> = format!("sim-{}", hex::encode(random_bytes::<4>()?)).into();
-    // Management calls resume sessions of their own, so that the fleet's handshakes are what devices would cost.
-    let timeout = plan.fleet.timeout;
-    let tls = target.tls(false)?;
-    let client = Client::new(
-        target.management.clone(),
-        tls,
-        target.ca.clone(),
-        timeout,
-        LARGEST_PAGE,
-    );
-    let management = Arc::new(Management::new(client, &target.project_id, &target.key)?);
-    let tls = target.tls(plan.fleet.full_handshakes)?;
-    let devices = target.devices.clone();
+    let management = management(&plan, target)?;
+    let devices = |full_handshakes| -> Result<Client, Failure> {
+        let (listener, ca) = (target.devices.clone(), target.ca.clone());
+        let (tls, timeout) = (target.tls(full_handshakes)?, plan.fleet.timeout);
+        Ok(Client::new(listener, tls, ca, timeout, LARGEST_ANSWER))
+    };
     // Before anything is made: both listeners answer, and the key is good.
-    let probe = Client::new(
-        devices.clone(),
-        target.tls(true)?,
-        target.ca.clone(),
-        timeout,
-        LARGEST_ANSWER,
-    );
-    probe.connect().await?.close().await;
+    devices(true)?.connect().await?.close().await;
     management.read("/products?limit=1").await?;
-    let client = Client::new(devices, tls, target.ca.clone(), timeout, LARGEST_ANSWER);
+    let client = devices(plan.fleet.full_handshakes)?;
     let mut fleet = Fleet::new(management.clone(), &id, &plan)?;
     let run = Arc::new(Run::new(id, plan, client, interrupt.child_token()));
     let ended = perform(&run, &mut fleet, management, &interrupt).await;
-    let removed = if run.plan.end.keep {
+    // What was not finished is of no use to anyone.
+    let removed = if run.plan.end.keep && ended.is_ok() {
         Ok(())
     } else {
         fleet.remove().await
     };
-    let mut end = match (ended, removed) {
-        (Ok(end), removed) => End {
-            problems: end
-                .problems
-                .into_iter()
-                .chain(removed.err().map(|error| error.to_string()))
-                .collect(),
+    let left = removed.err().map(|error| error.to_string());
+    let mut end = match (ended, left) {
+        (Ok(end), left) => End {
+            problems: end.problems.into_iter().chain(left).collect(),
             ..end
         },
-        (Err(error), Ok(())) => return Err(error),
-        (Err(error), Err(left)) => return Err(format!("{error}; {left}").into()),
+        (Err(error), None) => return Err(error),
+        (Err(error), Some(left)) => return Err(format!("{error}; {left}").into()),
     };
     end.kept = run.plan.end.keep.then(|| fleet.product_id().to_owned());
     conclude(&run, end)
@@ -277,7 +282,11 @@ fn conclude(run: &Run, end: End) -> Outcome {
     if summary.ok {
         return Ok(());
     }
-    Err(format!("not everything held: {}", summary.problems.join("; ")).into())
+    let problems = match run.plan.end.format {
+        Format::Text => "see the problems above".to_owned(),
+        Format::Json => summary.problems.join("; "),
+    };
+    Err(format!("not everything held: {problems}").into())
 }
 
 /// The runtime's, the management connections'.

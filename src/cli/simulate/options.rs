@@ -9,6 +9,7 @@ use super::Failure;
 use super::mix::Mix;
 use crate::auth::secret::random_bytes;
 use crate::cli::PlaceArgs;
+use crate::domain::ids::ProductId;
 
 #[derive(Args)]
 pub(in crate::cli) struct SimulateArgs {
@@ -111,6 +112,9 @@ pub(super) struct EndArgs {
     /// Lost and refused connections do not fail the run: for one across a restart of the server
     #[arg(long)]
     pub(super) allow_outages: bool,
+    /// Do nothing but delete what an earlier run left, by --keep or because its server went away
+    #[arg(long, value_name = "RUN", value_parser = run_id)]
+    pub(super) remove: Option<String>,
     /// How to print the summary
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
@@ -201,6 +205,15 @@ fn time(text: &str) -> Result<Duration, String> {
     Ok(time)
 }
 
+/// The id of a run, so that no other product is deleted by mistake.
+fn run_id(text: &str) -> Result<String, String> {
+    if text.starts_with("sim-") && ProductId::parse(text).is_ok() {
+        Ok(text.to_owned())
+    } else {
+        Err("must be the id of a run, like sim-1a2b3c4d".to_owned())
+    }
+}
+
 fn rate(text: &str) -> Result<f64, String> {
     let rate = text
         .parse()
@@ -286,6 +299,8 @@ mod tests {
             ("--duration 25h", "at most 24h"),
             ("--children 51", "51"),
             ("--timeout 10ms", "at least 100ms"),
+            ("--remove demo", "like sim-1a2b3c4d"),
+            ("--remove sim-../x", "like sim-1a2b3c4d"),
         ] {
             let said = plan(line).map(|_| ()).unwrap_err();
             assert!(said.contains(part), "{line}: {said}");

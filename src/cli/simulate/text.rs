@@ -17,7 +17,10 @@ pub(super) fn render(summary: &Summary) -> String {
         verification(&mut out, findings);
     }
     if let Some(product) = &summary.kept {
-        out.line("kept", &format!("the product {product} and its devices"));
+        out.line(
+            "kept",
+            &format!("the product {product} and its devices; --remove {product} deletes them"),
+        );
     }
     for example in &summary.examples {
         out.line("seen", example);
@@ -111,7 +114,7 @@ fn reports(out: &mut Lines, summary: &Summary) {
     );
     if reports.behind > 0 {
         let behind = grouped(reports.behind);
-        out.line("behind", &format!("{behind} reports were due and did not get their turn: this rate is too high for the server or this client"));
+        out.line("behind", &format!("{behind} reports were due and did not get their turn: the server, the way to it or this client could not keep the rate"));
     }
 }
 
