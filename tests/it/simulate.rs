@@ -52,6 +52,15 @@ fn spawn(gate: &Gate, arguments: &str) -> Child {
         .unwrap()
 }
 
+/// Ends a run as Ctrl-C does.
+fn interrupted(run: Child) -> Output {
+    let sent = std::process::Command::new("kill")
+        .args(["-s", "INT", &run.id().to_string()])
+        .status();
+    assert!(sent.unwrap().success());
+    run.wait_with_output().unwrap()
+}
+
 fn number(summary: &Value, pointer: &str) -> u64 {
     summary
         .pointer(pointer)
@@ -90,14 +99,17 @@ fn a_fleet_with_gateways_and_bad_reports_is_acknowledged_and_stored_exactly() {
     let before = registered(&gate);
     let summary = held(
         &gate,
-        "--devices 10 --gateways 3 --children 4 --mix properties=4,message=2,batch=4 --bad-share 0.2 \
+        "--devices 10 --gateways 3 --children 4 --mix properties=3,message=1,batch=1 --bad-share 0.2 \
          --reports 2000 --renew-every 500ms --verify --seed 5",
     );
     let count = |name: &str| number(&summary, &format!("/reports/{name}"));
     assert_eq!(count("sent"), 2000);
     assert_eq!(count("acknowledged") + count("refused_as_expected"), 2000);
     let batches = count("by_kind/batch");
-    assert!(batches > 50, "{summary:#}");
+    assert!(
+        (120..600).contains(&batches),
+        "about a fifth, less the bad ones: {summary:#}"
+    );
     assert_eq!(count("child_reports"), batches * 4);
     assert!((250..550).contains(&count("refused_as_expected")), "{summary:#}");
     let kinds = summary["bad_reports"].as_object().unwrap();
@@ -129,13 +141,13 @@ fn a_rate_is_kept_and_tokens_are_renewed_meanwhile() {
     let gate = Gate::start();
     let summary = held(
         &gate,
-        "--devices 5 --gateways 2 --children 30 --rate 50 --duration 3s --renew-every 1s --keep",
+        "--devices 5 --gateways 2 --children 30 --rate 50 --reports 150 --renew-every 1s --keep",
     );
     assert_eq!(number(&summary, "/reports/sent"), 150);
     assert!(number(&summary, "/authentications/renewals") >= 5, "{summary:#}");
     assert_eq!(number(&summary, "/authentications/first"), 7);
     let seconds = summary["seconds"].as_f64().unwrap();
-    assert!((2.9..4.5).contains(&seconds), "{seconds}");
+    assert!((2.9..15.0).contains(&seconds), "{seconds}");
     let kept = summary["kept"].as_str().unwrap();
     assert_eq!(gate.api("GET", &format!("/products/{kept}"), "").status, 200);
     assert_eq!(registered(&gate).1, 3 + 5 + 2 + 60, "--keep leaves the devices");
@@ -194,7 +206,7 @@ fn a_limit_is_waited_for_and_told() {
 #[test]
 fn a_token_that_dies_is_got_anew_once() {
     let gate = Gate::start();
-    let run = spawn(&gate, "--devices 1 --gateways 0 --rate 20 --duration 4s --verify");
+    let run = spawn(&gate, "--devices 1 --gateways 0 --rate 20 --reports 120 --verify");
     let device = reporting(&gate, "-d00000");
     let shown = gate.api("GET", &format!("/devices/{device}"), "").json();
     let secret = shown["auth_info"]["secret"].as_str().unwrap();
@@ -205,13 +217,13 @@ fn a_token_that_dies_is_got_anew_once() {
     let summary = parsed(&run.wait_with_output().unwrap());
     assert_eq!(summary["ok"], true, "{summary:#}");
     assert_eq!(number(&summary, "/authentications/after_refusal"), 1);
-    assert_eq!(number(&summary, "/reports/acknowledged"), 80);
+    assert_eq!(number(&summary, "/reports/acknowledged"), 120);
 }
 
 #[test]
 fn a_stall_shows_in_every_report_that_was_due_in_it() {
     let gate = Gate::start();
-    let run = spawn(&gate, "--devices 2 --gateways 0 --rate 50 --duration 4s");
+    let run = spawn(&gate, "--devices 2 --gateways 0 --rate 50 --reports 200");
     reporting(&gate, "-d00000");
     gate.signal("STOP");
     std::thread::sleep(Duration::from_millis(1500));
@@ -234,7 +246,7 @@ fn what_the_store_lost_is_noticed() {
         .start();
     let (output, summary) = summary(
         &gate,
-        "--devices 4 --gateways 0 --rate 200 --duration 4s --payload-bytes 1000 --verify",
+        "--devices 4 --gateways 0 --rate 200 --reports 800 --payload-bytes 1000 --verify",
     );
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert_eq!(summary["ok"], false);
@@ -254,7 +266,7 @@ fn what_the_store_lost_is_noticed() {
 #[test]
 fn a_device_that_is_deleted_in_the_run_fails_it() {
     let gate = Gate::start();
-    let run = spawn(&gate, "--devices 2 --gateways 0 --rate 40 --duration 3s --verify");
+    let run = spawn(&gate, "--devices 2 --gateways 0 --rate 40 --reports 200 --verify");
     let device = reporting(&gate, "-d00001");
     assert_eq!(gate.api("DELETE", &format!("/devices/{device}"), "").status, 204);
     let output = run.wait_with_output().unwrap();
@@ -270,7 +282,7 @@ fn a_run_across_a_kill_and_a_restart_verifies() {
     let mut gate = Gate::builder().unlimited().start();
     let run = spawn(
         &gate,
-        "--devices 8 --gateways 2 --rate 400 --duration 6s --allow-outages --verify --timeout 5s",
+        "--devices 8 --gateways 2 --rate 400 --duration 5m --allow-outages --verify --timeout 5s",
     );
     reporting(&gate, "-d00000");
     std::thread::sleep(Duration::from_millis(500));
@@ -281,7 +293,8 @@ fn a_run_across_a_kill_and_a_restart_verifies() {
         .with("MANAGEMENT__LISTEN", &gate.management.to_string())
         .on(&gate.folder)
         .start();
-    let output = run.wait_with_output().unwrap();
+    std::thread::sleep(Duration::from_secs(2));
+    let output = interrupted(run);
     let summary = parsed(&output);
     assert_eq!(summary["ok"], true, "{summary:#} {output:?}");
     assert!(number(&summary, "/connections/failed") > 0, "{summary:#}");
@@ -294,11 +307,7 @@ fn ctrl_c_ends_with_the_summary_and_cleans_up() {
     let gate = Gate::start();
     let run = spawn(&gate, "--devices 5 --gateways 1 --rate 50 --duration 5m --verify");
     reporting(&gate, "-d00000");
-    let sent = std::process::Command::new("kill")
-        .args(["-s", "INT", &run.id().to_string()])
-        .status();
-    assert!(sent.unwrap().success());
-    let output = run.wait_with_output().unwrap();
+    let output = interrupted(run);
     assert!(output.status.success(), "{output:?}");
     let summary = parsed(&output);
     assert_eq!(summary["interrupted"], true);

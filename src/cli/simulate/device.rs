@@ -26,6 +26,7 @@ pub(super) async fn report(mut session: Session, run: Arc<Run>, started: Instant
     let settings = MakerSettings {
         seed: run.plan.seed,
         mix: run.plan.mix,
+        batches_in_a_million: run.plan.batches_in_a_million(),
         bad_in_a_million: run.plan.bad_in_a_million,
         payload_bytes: run.plan.payload_bytes,
     };

@@ -29,7 +29,7 @@ impl ReportKind {
     }
 }
 
-/// The share of each kind; batches come from gateways alone.
+/// The share of each kind in the whole fleet; batches come from gateways alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mix {
     pub(super) properties: u32,
@@ -38,22 +38,33 @@ pub(super) struct Mix {
 }
 
 impl Mix {
-    /// The next kind of a reporter; none where it can send nothing of the mix.
-    pub(super) fn pick(self, dice: &mut Dice, is_gateway: bool) -> Option<ReportKind> {
-        let batch = if is_gateway { u64::from(self.batch) } else { 0 };
-        let (properties, message) = (u64::from(self.properties), u64::from(self.message));
-        let all = properties + message + batch;
-        if all == 0 {
-            return None;
+    /// How often in a million a gateway's turn has to be a batch, so that the fleet, which takes equal turns, sends
+    /// its share of them; gateways send nothing else where that is not enough.
+    pub(super) fn batches_in_a_million(self, devices: u32, gateways: u32) -> u32 {
+        let direct = u64::from(self.properties) + u64::from(self.message);
+        let all = direct + u64::from(self.batch);
+        let turns = u64::from(devices) + u64::from(gateways);
+        if direct == 0 {
+            return MILLION;
         }
-        let drawn = dice.below(all);
-        Some(if drawn < properties {
-            ReportKind::Properties
-        } else if drawn < properties + message {
-            ReportKind::Message
+        let batches = u64::from(self.batch) * turns * u64::from(MILLION);
+        let of_each = batches.checked_div(all * u64::from(gateways)).unwrap_or(0);
+        u32::try_from(of_each).unwrap_or(MILLION).min(MILLION)
+    }
+
+    /// The next kind, for a reporter whose turn is a batch this often; none where the mix has nothing for it.
+    pub(super) fn pick(self, dice: &mut Dice, batches_in_a_million: u32) -> Option<ReportKind> {
+        if dice.chance(batches_in_a_million) {
+            return Some(ReportKind::Batch);
+        }
+        let direct = u64::from(self.properties) + u64::from(self.message);
+        if direct == 0 {
+            None
+        } else if dice.below(direct) < u64::from(self.properties) {
+            Some(ReportKind::Properties)
         } else {
-            ReportKind::Batch
-        })
+            Some(ReportKind::Message)
+        }
     }
 }
 
@@ -112,6 +123,7 @@ impl std::fmt::Display for Mix {
 }
 
 const LARGEST_SHARE: u32 = 1_000_000;
+const MILLION: u32 = 1_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -142,23 +154,34 @@ mod tests {
     }
 
     #[test]
-    fn shares_come_as_they_are_asked_for_and_batches_from_gateways_alone() {
+    fn shares_come_as_they_are_asked_for_in_the_whole_fleet() {
         let mix = Mix::default();
         let mut dice = Dice::new(3, 0);
-        let mut count = |is_gateway| {
-            let mut counts = [0_u32; 3];
-            for _ in 0..10_000 {
-                let kind = mix.pick(&mut dice, is_gateway).unwrap();
-                counts[ReportKind::ALL.iter().position(|known| *known == kind).unwrap()] += 1;
-            }
-            counts
-        };
-        let [properties, message, batch] = count(true);
+        let (devices, gateways) = (60, 40);
+        let of_gateways = mix.batches_in_a_million(devices, gateways);
+        let mut counts = [0_u32; 3];
+        for turn in 0..10_000 {
+            let batches = if turn % 100 < devices { 0 } else { of_gateways };
+            let kind = mix.pick(&mut dice, batches).unwrap();
+            assert!(batches > 0 || kind != ReportKind::Batch);
+            counts[ReportKind::ALL.iter().position(|known| *known == kind).unwrap()] += 1;
+        }
+        let [properties, message, batch] = counts;
         assert!((7800..8200).contains(&properties), "{properties}");
         assert!((850..1150).contains(&message), "{message}");
         assert!((850..1150).contains(&batch), "{batch}");
-        assert_eq!(count(false)[2], 0);
+    }
+
+    #[test]
+    fn few_gateways_send_batches_alone_and_none_send_none() {
+        let mix = Mix::default();
+        assert_eq!(mix.batches_in_a_million(98, 2), MILLION);
+        assert_eq!(mix.batches_in_a_million(50, 50), 200_000);
+        assert_eq!(mix.batches_in_a_million(100, 0), 0);
         let batches: Mix = "batch=1".parse().unwrap();
-        assert_eq!(batches.pick(&mut dice, false), None);
+        assert_eq!(batches.batches_in_a_million(0, 1), MILLION);
+        assert_eq!(batches.pick(&mut Dice::new(1, 1), 0), None);
+        let none: Mix = "properties=1".parse().unwrap();
+        assert_eq!(none.batches_in_a_million(10, 10), 0);
     }
 }

@@ -86,7 +86,8 @@ struct LoadArgs {
     /// End after this many reports
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     reports: Option<u64>,
-    /// The shares of the kinds of reports; batches come from gateways alone
+    /// The shares of the kinds of reports in the whole fleet; batches come from gateways alone, which send nothing
+    /// else where that is not enough
     #[arg(long, value_name = "SHARES", default_value_t = Mix::default())]
     mix: Mix,
     /// The share of reports that are wrong on purpose and have to be refused, 0 to 1
@@ -145,6 +146,14 @@ pub(super) struct Plan {
     pub(super) payload_bytes: usize,
     pub(super) seed: u64,
     pub(super) end: EndArgs,
+}
+
+impl Plan {
+    /// How often a gateway's turn is a batch.
+    pub(super) fn batches_in_a_million(&self) -> u32 {
+        self.mix
+            .batches_in_a_million(self.fleet.devices, self.fleet.gateways)
+    }
 }
 
 impl SimulateArgs {

@@ -112,6 +112,7 @@ pub(super) struct Maker {
     reporter: Arc<Reporter>,
     dice: Dice,
     mix: Mix,
+    batches_in_a_million: u32,
     bad_in_a_million: u32,
     payload_bytes: usize,
     made: u32,
@@ -122,6 +123,11 @@ impl Maker {
         Self {
             dice: Dice::new(settings.seed, u64::from(reporter.number)),
             mix: settings.mix,
+            batches_in_a_million: if reporter.children.is_empty() {
+                0
+            } else {
+                settings.batches_in_a_million
+            },
             bad_in_a_million: settings.bad_in_a_million,
             payload_bytes: settings.payload_bytes,
             run,
@@ -132,9 +138,7 @@ impl Maker {
 
     /// The next report; its number in marks is how many were made before it. None where the mix has nothing for it.
     pub(super) fn next(&mut self) -> Option<Report> {
-        let kind = self
-            .mix
-            .pick(&mut self.dice, !self.reporter.children.is_empty())?;
+        let kind = self.mix.pick(&mut self.dice, self.batches_in_a_million)?;
         let is_bad = self.dice.chance(self.bad_in_a_million);
         let bad = if is_bad {
             self.dice.pick(Bad::of(kind)).copied()
@@ -221,6 +225,8 @@ impl Maker {
 pub(super) struct MakerSettings {
     pub(super) seed: u64,
     pub(super) mix: Mix,
+    /// A gateway's.
+    pub(super) batches_in_a_million: u32,
     pub(super) bad_in_a_million: u32,
     /// The size of a body, about.
     pub(super) payload_bytes: usize,
@@ -257,6 +263,7 @@ mod tests {
         let settings = MakerSettings {
             seed: 11,
             mix: mix.parse().unwrap(),
+            batches_in_a_million: 500_000,
             bad_in_a_million,
             payload_bytes: 300,
         };
