@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::Failure;
@@ -111,15 +111,18 @@ impl Fleet {
     }
 
     fn registration(&self, device_id: &str, secret: Option<&Secret>, gateway_id: Option<&str>) -> String {
-        let auth_info = secret.map(|secret| json!({"secret": secret.expose()}));
-        let body = json!({
-            "device_id": device_id,
-            "node_id": device_id,
-            "product_id": self.product_id,
-            "auth_info": auth_info,
-            "gateway_id": gateway_id,
-        });
-        body.to_string()
+        let mut body = Map::new();
+        for name in ["device_id", "node_id"] {
+            body.insert(name.to_owned(), device_id.into());
+        }
+        body.insert("product_id".to_owned(), self.product_id.as_str().into());
+        if let Some(secret) = secret {
+            body.insert("auth_info".to_owned(), json!({"secret": secret.expose()}));
+        }
+        if let Some(gateway_id) = gateway_id {
+            body.insert("gateway_id".to_owned(), gateway_id.into());
+        }
+        Value::Object(body).to_string()
     }
 
     /// Deletes the children, the reporters, then the product; tells what stays behind.
