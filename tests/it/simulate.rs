@@ -348,7 +348,6 @@ fn flags_and_the_environment_stand_for_the_servers_folder() {
     let output = command()
         .current_dir(&elsewhere)
         .env("FIELDGATE_KEY", &gate.admin)
-        .env("FIELDGATE_PROJECT", &gate.project_id)
         .args(["simulate", "--reports", "10", "--ca"])
         .arg(gate.ca())
         .args([
@@ -381,7 +380,6 @@ fn what_does_not_fit_is_explained() {
         (vec!["--ca", "/nowhere.pem"], "the CA /nowhere.pem cannot be read"),
         (vec!["--key", "someone:unknown"], "the key is wrong"),
         (vec!["--key", &reader], "must be an administrator's"),
-        (vec!["--project", "other"], "the project is another"),
     ] {
         let output = simulation(&gate, "--devices 1")
             .args(&arguments)
@@ -395,6 +393,7 @@ fn what_does_not_fit_is_explained() {
     let folder = gate.folder.to_str().unwrap();
     let output = command()
         .args(["simulate", "--data-dir", folder, "--devices-url", nothing])
+        .args(["--management-url", &format!("https://{}", gate.management)])
         .output()
         .unwrap();
     let said = String::from_utf8(output.stderr).unwrap();

@@ -22,16 +22,23 @@ pub(super) struct Management {
 }
 
 impl Management {
-    pub(super) fn new(client: Client, project_id: &str, key: &Secret) -> Result<Self, Failure> {
-        let mut key =
-            HeaderValue::from_str(key.expose()).map_err(|_| "--key holds a character that no key has")?;
+    /// Asks the server for its project, which also shows that the key is good.
+    pub(super) async fn new(client: Client, key: &Secret) -> Result<Self, Failure> {
+        let mut key = HeaderValue::from_str(key.expose())
+            .map_err(|_| "--key holds a character that no key has".to_owned())?;
         key.set_sensitive(true);
-        Ok(Self {
+        let mut management = Self {
             client,
-            base: format!("/v5/iot/{project_id}"),
+            base: String::new(),
             key,
             idle: Mutex::default(),
-        })
+        };
+        let answer = management.call(&Method::GET, PROJECTS, String::new()).await?;
+        let projects = Self::expect(&answer, StatusCode::OK, PROJECTS)?;
+        let id = projects.pointer("/projects/0/id").and_then(Value::as_str);
+        let id = id.ok_or("the management API names no project")?;
+        management.base = format!("/v5/iot/{id}");
+        Ok(management)
     }
 
     /// Makes something; the answer's body.
@@ -66,7 +73,6 @@ impl Management {
             "IOTDA.000002" | "IOTDA.000004" => {
                 "; the key is wrong: `fieldgate keys create --name simulate` makes one for --key"
             }
-            "IOTDA.000021" => "; the project is another: `fieldgate keys create` shows the one for --project",
             "IOTDA.000022" => "; the key must be an administrator's",
             _ if answer.status == StatusCode::NOT_FOUND => "; is this the management listener's address?",
             _ => "",
@@ -120,6 +126,7 @@ impl Management {
     }
 }
 
+const PROJECTS: &str = "/v3/projects";
 const TRIES: u32 = 20;
 const WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);

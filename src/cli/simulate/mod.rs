@@ -57,7 +57,7 @@ pub(super) fn run(args: &SimulateArgs) -> Outcome {
     check_files(&plan)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let target = Target::resolve(&args.target).await?;
+        let target = Target::resolve(&args.target)?;
         let lifecycle = Lifecycle::new();
         hear_signals(&lifecycle)?;
         match &plan.end.remove {
@@ -98,25 +98,21 @@ fn hear_signals(lifecycle: &Lifecycle) -> Outcome {
 }
 
 async fn remove(run: &str, plan: &Plan, target: &Target, interrupt: CancellationToken) -> Outcome {
-    let removed = leftovers::remove(management(plan, target)?, run, &interrupt).await?;
+    let removed = leftovers::remove(management(plan, target).await?, run, &interrupt).await?;
     print(&format!("removed {run}: its product and {removed} devices\n"));
     Ok(())
 }
 
 /// Its connections resume sessions of their own, so that the fleet's handshakes are what devices would cost.
-fn management(plan: &Plan, target: &Target) -> Result<Arc<Management>, Failure> {
+async fn management(plan: &Plan, target: &Target) -> Result<Arc<Management>, Failure> {
     let (listener, ca, timeout) = (target.management.clone(), target.ca.clone(), plan.fleet.timeout);
     let client = Client::new(listener, target.tls(false)?, ca, timeout, LARGEST_PAGE);
-    Ok(Arc::new(Management::new(
-        client,
-        &target.project_id,
-        &target.key,
-    )?))
+    Ok(Arc::new(Management::new(client, &target.key).await?))
 }
 
 async fn simulate(plan: Plan, target: &Target, interrupt: CancellationToken) -> Outcome {
     let id: Arc<str> = format!("sim-{}", hex::encode(random_bytes::<4>()?)).into();
-    let management = management(&plan, target)?;
+    let management = management(&plan, target).await?;
     let devices = |full_handshakes| -> Result<Client, Failure> {
         let (listener, ca) = (target.devices.clone(), target.ca.clone());
         let (tls, timeout) = (target.tls(full_handshakes)?, plan.fleet.timeout);
@@ -124,7 +120,6 @@ async fn simulate(plan: Plan, target: &Target, interrupt: CancellationToken) -> 
     };
     // Before anything is made: both listeners answer, and the key is good.
     devices(true)?.connect().await?.close().await;
-    management.read("/products?limit=1").await?;
     let client = devices(plan.fleet.full_handshakes)?;
     let mut fleet = Fleet::new(management.clone(), &id, &plan)?;
     let run = Arc::new(Run::new(id, plan, client, interrupt.child_token()));

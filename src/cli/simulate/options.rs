@@ -39,9 +39,6 @@ pub(super) struct TargetArgs {
     /// An administrator's key (better in the environment, as `FIELDGATE_KEY`); else quickstart's own
     #[arg(long, value_name = "ACCESS:SECRET")]
     pub(super) key: Option<String>,
-    /// The project id that `keys create` shows (or `FIELDGATE_PROJECT`); else read from the place's database
-    #[arg(long, value_name = "ID")]
-    pub(super) project: Option<String>,
     #[command(flatten)]
     pub(super) place: PlaceArgs,
 }

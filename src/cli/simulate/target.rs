@@ -1,8 +1,8 @@
-//! Which server a run is against: addresses, the CA to trust, the management key and the project. What the flags leave
+//! Which server a run is against: addresses, the CA to trust and the management key. What the flags leave
 //! out comes from the place, a quickstart's folder or a configuration.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs;
@@ -13,10 +13,9 @@ use rustls_pki_types::pem::PemObject;
 use super::Failure;
 use super::endpoint::Endpoint;
 use super::options::TargetArgs;
-use crate::app;
 use crate::auth::access_key::split_token;
 use crate::auth::secret::Secret;
-use crate::config::{self, Config};
+use crate::config;
 
 /// The server.
 pub(super) struct Target {
@@ -25,12 +24,11 @@ pub(super) struct Target {
     pub(super) ca: PathBuf,
     /// `<access_key>:<secret_key>`.
     pub(super) key: Secret,
-    pub(super) project_id: String,
 }
 
 impl Target {
     /// Resolves what the flags say and leave out.
-    pub(super) async fn resolve(args: &TargetArgs) -> Result<Self, Failure> {
+    pub(super) fn resolve(args: &TargetArgs) -> Result<Self, Failure> {
         let config = args.place.load_or_quickstart()?;
         let host = &config.device.public_host;
         let devices = match &args.devices_url {
@@ -50,7 +48,6 @@ impl Target {
             management: Endpoint::parse("--management-url", &management)?,
             ca,
             key: key(args)?,
-            project_id: project(args, &config).await?,
         })
     }
 
@@ -112,29 +109,6 @@ fn key(args: &TargetArgs) -> Result<Secret, Failure> {
         return Err("--key must be like ACCESS:SECRET, as `fieldgate keys create` prints them".into());
     }
     Ok(Secret::new(text))
-}
-
-async fn project(args: &TargetArgs, config: &Config) -> Result<String, Failure> {
-    if let Some(id) = args.project.clone().or_else(|| variable("FIELDGATE_PROJECT")) {
-        return Ok(id);
-    }
-    let folder = args.place.folder();
-    if args.place.config.is_none() && !is_data(folder) {
-        let shown = folder.display();
-        return Err(format!(
-            "no quickstart has run in {shown}, so the project is not known: give --project, which `fieldgate keys create` shows, or --data-dir"
-        )
-        .into());
-    }
-    let stores = app::open_beside(config).await?;
-    let id = stores.settings.project_id().await?;
-    stores.log.close().await;
-    Ok(id)
-}
-
-/// Whether a quickstart has been here; a database is not made for a wrong path.
-fn is_data(folder: &Path) -> bool {
-    folder.join("secret.key").exists()
 }
 
 const NO_KEY: &str = "no management key: give one as --key or FIELDGATE_KEY (`fieldgate keys create --name simulate` makes one), or the folder of a quickstart as --data-dir";

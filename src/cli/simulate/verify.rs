@@ -100,9 +100,10 @@ impl Reader {
     }
 }
 
-/// False for what tells of the device itself.
+/// False for what tells of the device itself: its creation, its status.
 fn is_report(event: &Value) -> bool {
-    event.get("resource").and_then(Value::as_str) != Some("device")
+    let resource = event.get("resource").and_then(Value::as_str);
+    matches!(resource, Some("device.property" | "device.message"))
 }
 
 fn mark_of(event: &Value) -> Option<&str> {
@@ -136,6 +137,7 @@ mod tests {
         assert_eq!(mark_of(&property), Some("r-0-1"));
         assert_eq!(mark_of(&message), Some("r-0-2"));
         assert_eq!(mark_of(&text), None);
-        assert!(is_report(&text) && !is_report(&created));
+        let status = json!({"resource": "device.status", "event": "update"});
+        assert!(is_report(&text) && !is_report(&created) && !is_report(&status));
     }
 }
