@@ -23,6 +23,7 @@ mod order_of_checks;
 mod power_loss;
 mod quickstart;
 mod signatures;
+mod simulate;
 mod strictness;
 mod tls;
 mod tokens;
