@@ -3,6 +3,7 @@
 
 mod certs;
 mod check_config;
+mod client;
 mod healthcheck;
 mod keys;
 mod migrate;

@@ -4,13 +4,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::client::Answer;
 use super::journal::Journal;
 use super::judge::{Outcome, PATIENCE, Verdict, judge};
 use super::pace::Turn;
 use super::payload::{Maker, MakerSettings, Report};
 use super::run::Run;
 use super::session::{Session, Trouble};
+use crate::cli::client::connection::Answer;
 
 /// What became of a report, and how often nobody knows whether it was stored.
 struct Delivery {

@@ -6,12 +6,12 @@ use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::Failure;
-use super::bounded::each;
-use super::management::Management;
 use super::options::Plan;
 use super::payload::{MODEL, Reporter};
-use super::progress::Progress;
 use crate::auth::secret::{Secret, generate_device_secret};
+use crate::cli::client::bounded::each;
+use crate::cli::client::management::Management;
+use crate::cli::client::progress::Progress;
 
 /// A reporter with the secret that it authenticates by.
 #[derive(Clone)]

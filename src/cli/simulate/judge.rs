@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::client::Answer;
 use super::payload::Bad;
+use crate::cli::client::connection::Answer;
 
 /// What became of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

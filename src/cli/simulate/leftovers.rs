@@ -6,10 +6,10 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::Failure;
-use super::bounded::each;
 use super::fleet::AT_ONCE;
-use super::management::Management;
-use super::progress::Progress;
+use crate::cli::client::bounded::each;
+use crate::cli::client::management::Management;
+use crate::cli::client::progress::Progress;
 
 /// Deletes the run's product and every device of it; how many devices there were.
 pub(super) async fn remove(

@@ -2,30 +2,23 @@
 //! devices do, and tells how that went. The fleet speaks to the device listener alone; registering, reading back and
 //! deleting go through the management API. It is a client: nothing of a server runs here.
 
-mod bounded;
-mod client;
 mod compare;
 mod device;
 mod dice;
-mod endpoint;
 mod fleet;
 mod journal;
 mod judge;
 mod leftovers;
-mod management;
 mod mix;
 mod options;
 mod pace;
 mod payload;
-mod progress;
 mod run;
 mod session;
 mod summary;
 mod tally;
-mod target;
 mod text;
 mod verify;
-mod wire;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,31 +26,33 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::client::Failure;
+use super::client::bounded::{self, each};
+use super::client::connection::Client;
+use super::client::endpoint::Endpoint;
+use super::client::management::Management;
+use super::client::progress::Progress;
+use super::client::server::Server;
 use super::{Outcome, print};
 use crate::auth::secret::random_bytes;
 use crate::lifecycle::{Lifecycle, Signals};
-use bounded::each;
-use client::Client;
 use fleet::Fleet;
 use journal::Journal;
-use management::Management;
 use options::{Format, Plan};
-use progress::Progress;
 use run::Run;
 use session::{Session, Trouble};
 use summary::{End, Summary};
-use target::Target;
 
 pub(super) use options::SimulateArgs;
-
-type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 pub(super) fn run(args: &SimulateArgs) -> Outcome {
     let plan = args.plan()?;
     check_files(&plan)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let target = Target::resolve(&args.target)?;
+        let server = Server::resolve(&args.target.server)?;
+        let devices = server.devices(args.target.devices_url.as_deref())?;
+        let target = Target { server, devices };
         let lifecycle = Lifecycle::new();
         hear_signals(&lifecycle)?;
         match &plan.end.remove {
@@ -103,19 +98,24 @@ async fn remove(run: &str, plan: &Plan, target: &Target, interrupt: Cancellation
     Ok(())
 }
 
+/// Whom the run reports to, and who registers its fleet.
+struct Target {
+    server: Server,
+    devices: Endpoint,
+}
+
 /// Its connections resume sessions of their own, so that the fleet's handshakes are what devices would cost.
 async fn management(plan: &Plan, target: &Target) -> Result<Arc<Management>, Failure> {
-    let (listener, ca, timeout) = (target.management.clone(), target.ca.clone(), plan.fleet.timeout);
-    let client = Client::new(listener, target.tls(false)?, ca, timeout, LARGEST_PAGE);
-    Ok(Arc::new(Management::new(client, &target.key).await?))
+    let management = target.server.management(plan.fleet.timeout, LARGEST_PAGE);
+    Ok(Arc::new(management.await?))
 }
 
 async fn simulate(plan: Plan, target: &Target, interrupt: CancellationToken) -> Outcome {
     let id: Arc<str> = format!("sim-{}", hex::encode(random_bytes::<4>()?)).into();
     let management = management(&plan, target).await?;
     let devices = |full_handshakes| -> Result<Client, Failure> {
-        let (listener, ca) = (target.devices.clone(), target.ca.clone());
-        let (tls, timeout) = (target.tls(full_handshakes)?, plan.fleet.timeout);
+        let (listener, ca) = (target.devices.clone(), target.server.ca.clone());
+        let (tls, timeout) = (target.server.tls(full_handshakes)?, plan.fleet.timeout);
         Ok(Client::new(listener, tls, ca, timeout, LARGEST_ANSWER))
     };
     // Before anything is made: both listeners answer, and the key is good.

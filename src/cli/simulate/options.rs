@@ -1,6 +1,5 @@
 //! The flags of `fieldgate simulate`, and what a run is to do once they are checked.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -8,7 +7,7 @@ use clap::{Args, ValueEnum};
 use super::Failure;
 use super::mix::Mix;
 use crate::auth::secret::random_bytes;
-use crate::cli::PlaceArgs;
+use crate::cli::client::server::ServerArgs;
 use crate::domain::ids::ProductId;
 
 #[derive(Args)]
@@ -23,24 +22,13 @@ pub(in crate::cli) struct SimulateArgs {
     end: EndArgs,
 }
 
-/// What a flag leaves out comes from the place: `--data-dir` (`data` unless given) or `--config`.
 #[derive(Args)]
-#[command(next_help_heading = "The server")]
 pub(super) struct TargetArgs {
     /// Where devices connect; else the configuration's device listener [quickstart: `https://127.0.0.1:8443`]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", help_heading = "The server")]
     pub(super) devices_url: Option<String>,
-    /// The management API; else the configuration's management listener [quickstart: `https://127.0.0.1:8444`]
-    #[arg(long, value_name = "URL")]
-    pub(super) management_url: Option<String>,
-    /// The CA that devices trust, PEM; else the one that Fieldgate made in the place
-    #[arg(long, value_name = "FILE")]
-    pub(super) ca: Option<PathBuf>,
-    /// An administrator's key (better in the environment, as `FIELDGATE_KEY`); else quickstart's own
-    #[arg(long, value_name = "ACCESS:SECRET")]
-    pub(super) key: Option<String>,
     #[command(flatten)]
-    pub(super) place: PlaceArgs,
+    pub(super) server: ServerArgs,
 }
 
 #[derive(Args, Clone, Debug)]

@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use super::client::Client;
 use super::options::Plan;
 use super::pace::Pace;
 use super::tally::Tally;
+use crate::cli::client::connection::Client;
 
 /// A run.
 pub(super) struct Run {

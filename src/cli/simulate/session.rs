@@ -9,7 +9,6 @@ use http::{HeaderValue, Request};
 use http_body_util::Full;
 use serde_json::{Value, json};
 
-use super::client::{Answer, Connection, SendError};
 use super::fleet::Member;
 use super::judge::{is_held_back, wait};
 use super::options::ConnectionMode;
@@ -17,6 +16,7 @@ use super::payload::{Bad, Report};
 use super::run::Run;
 use super::tally::Why;
 use crate::auth::device_password::device_password;
+use crate::cli::client::connection::{Answer, Connection, SendError};
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::event_time;
 

@@ -7,13 +7,13 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::Failure;
-use super::bounded::each;
 use super::compare::{Findings, Side, Stored, compare};
 use super::fleet::Member;
 use super::journal::Journal;
-use super::management::Management;
 use super::payload::read_mark;
-use super::progress::Progress;
+use crate::cli::client::bounded::each;
+use crate::cli::client::management::Management;
+use crate::cli::client::progress::Progress;
 
 /// Where to read, and whose marks to expect.
 #[derive(Clone)]

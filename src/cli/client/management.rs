@@ -1,4 +1,4 @@
-//! The management API as the simulator uses it: products, devices, events. Bounded by its callers, with as many
+//! The management API: products, devices, events. Bounded by its callers, with as many
 //! connections as calls are in flight.
 
 use std::sync::{Mutex, PoisonError};
@@ -10,11 +10,11 @@ use http_body_util::Full;
 use serde_json::Value;
 
 use super::Failure;
-use super::client::{Answer, Client, Connection, SendError};
+use super::connection::{Answer, Client, Connection, SendError};
 use crate::auth::secret::Secret;
 
 /// Calls below one project, with one key.
-pub(super) struct Management {
+pub(in crate::cli) struct Management {
     client: Client,
     base: String,
     key: HeaderValue,
@@ -23,7 +23,7 @@ pub(super) struct Management {
 
 impl Management {
     /// Asks the server for its project, which also shows that the key is good.
-    pub(super) async fn new(client: Client, key: &Secret) -> Result<Self, Failure> {
+    pub(in crate::cli) async fn new(client: Client, key: &Secret) -> Result<Self, Failure> {
         let mut key = HeaderValue::from_str(key.expose())
             .map_err(|_| "--key holds a character that no key has".to_owned())?;
         key.set_sensitive(true);
@@ -42,13 +42,13 @@ impl Management {
     }
 
     /// Makes something; the answer's body.
-    pub(super) async fn create(&self, path: &str, body: String) -> Result<Value, Failure> {
+    pub(in crate::cli) async fn create(&self, path: &str, body: String) -> Result<Value, Failure> {
         let answer = self.call(&Method::POST, path, body).await?;
         Self::expect(&answer, StatusCode::CREATED, path)
     }
 
     /// Deletes something; that it is not there is as good.
-    pub(super) async fn delete(&self, path: &str) -> Result<(), Failure> {
+    pub(in crate::cli) async fn delete(&self, path: &str) -> Result<(), Failure> {
         let answer = self.call(&Method::DELETE, path, String::new()).await?;
         if answer.status == StatusCode::NOT_FOUND {
             return Ok(());
@@ -57,7 +57,7 @@ impl Management {
     }
 
     /// Reads something; none where it is not there.
-    pub(super) async fn read(&self, path: &str) -> Result<Option<Value>, Failure> {
+    pub(in crate::cli) async fn read(&self, path: &str) -> Result<Option<Value>, Failure> {
         let answer = self.call(&Method::GET, path, String::new()).await?;
         if answer.status == StatusCode::NOT_FOUND {
             return Ok(None);

@@ -22,7 +22,7 @@ use super::wire::{Counted, WireBytes};
 
 /// Opens connections to one listener.
 #[derive(Clone)]
-pub(super) struct Client {
+pub(in crate::cli) struct Client {
     endpoint: Arc<Endpoint>,
     tls: TlsConnector,
     ca: Arc<PathBuf>,
@@ -33,7 +33,7 @@ pub(super) struct Client {
 
 impl Client {
     /// Answers over `largest_answer` bytes are refused.
-    pub(super) fn new(
+    pub(in crate::cli) fn new(
         endpoint: Endpoint,
         tls: Arc<ClientConfig>,
         ca: PathBuf,
@@ -51,12 +51,12 @@ impl Client {
     }
 
     /// What went over all its connections.
-    pub(super) fn bytes(&self) -> &WireBytes {
+    pub(in crate::cli) fn bytes(&self) -> &WireBytes {
         &self.bytes
     }
 
     /// Connects and finishes the handshake.
-    pub(super) async fn connect(&self) -> Result<Connection, ConnectError> {
+    pub(in crate::cli) async fn connect(&self) -> Result<Connection, ConnectError> {
         let address = || self.endpoint.to_string();
         match tokio::time::timeout(self.timeout, self.open()).await {
             Ok(connection) => connection,
@@ -102,26 +102,29 @@ impl Client {
 }
 
 /// An open connection.
-pub(super) struct Connection {
+pub(in crate::cli) struct Connection {
     sender: SendRequest<Full<Bytes>>,
     driver: JoinSet<()>,
     host: HeaderValue,
     timeout: Duration,
     largest_answer: usize,
     /// Whether its handshake resumed a session.
-    pub(super) resumed: bool,
+    pub(in crate::cli) resumed: bool,
     /// What connecting took, the handshake included.
-    pub(super) took: Duration,
+    pub(in crate::cli) took: Duration,
 }
 
 impl Connection {
     /// False where the server has ended it, as far as is known.
-    pub(super) fn is_open(&self) -> bool {
+    pub(in crate::cli) fn is_open(&self) -> bool {
         !self.sender.is_closed()
     }
 
     /// Sends a request and reads its whole answer. After an error the connection is of no more use.
-    pub(super) async fn send(&mut self, mut request: Request<Full<Bytes>>) -> Result<Answer, SendError> {
+    pub(in crate::cli) async fn send(
+        &mut self,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<Answer, SendError> {
         request.headers_mut().insert(HOST, self.host.clone());
         match tokio::time::timeout(self.timeout, self.exchange(request)).await {
             Ok(answer) => answer,
@@ -162,7 +165,7 @@ impl Connection {
     }
 
     /// Tells the server that nothing more comes.
-    pub(super) async fn close(mut self) {
+    pub(in crate::cli) async fn close(mut self) {
         drop(self.sender);
         // A server that does not read the goodbye is left without one.
         let _ = tokio::time::timeout(GOODBYE, self.driver.join_next()).await;
@@ -171,20 +174,20 @@ impl Connection {
 
 /// An answer.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) retry_after: Option<Duration>,
-    pub(super) body: Bytes,
+pub(in crate::cli) struct Answer {
+    pub(in crate::cli) status: StatusCode,
+    pub(in crate::cli) retry_after: Option<Duration>,
+    pub(in crate::cli) body: Bytes,
 }
 
 impl Answer {
     /// The body's `error_code`, empty where it has none.
-    pub(super) fn code(&self) -> String {
+    pub(in crate::cli) fn code(&self) -> String {
         self.member("error_code")
     }
 
     /// The body's `error_msg`, else what it starts with.
-    pub(super) fn message(&self) -> String {
+    pub(in crate::cli) fn message(&self) -> String {
         let said = self.member("error_msg");
         if said.is_empty() {
             String::from_utf8_lossy(&self.body).chars().take(200).collect()
@@ -205,7 +208,7 @@ impl Answer {
 
 /// Why a request has no answer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum SendError {
+pub(in crate::cli) enum SendError {
     /// The connection had ended before.
     #[error("the connection was closed before the request")]
     NotSent,
@@ -216,7 +219,7 @@ pub(super) enum SendError {
 
 /// Why there is no connection.
 #[derive(Clone, Debug, thiserror::Error)]
-pub(super) enum ConnectError {
+pub(in crate::cli) enum ConnectError {
     /// Nobody listens.
     #[error(
         "nothing listens at {0}: start the server (`fieldgate quickstart`, `fieldgate serve`), or give its address as --devices-url and --management-url"

@@ -1,58 +1,93 @@
-//! Which server a run is against: addresses, the CA to trust and the management key. What the flags leave
+//! Which server a command is a client of: addresses, the CA to trust and the management key. What the flags leave
 //! out comes from the place, a quickstart's folder or a configuration.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use clap::Args;
 use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 use super::Failure;
+use super::connection::Client;
 use super::endpoint::Endpoint;
-use super::options::TargetArgs;
+use super::management::Management;
 use crate::auth::access_key::split_token;
 use crate::auth::secret::Secret;
-use crate::config;
+use crate::cli::PlaceArgs;
+use crate::config::{self, Config};
 
-/// The server.
-pub(super) struct Target {
-    pub(super) devices: Endpoint,
-    pub(super) management: Endpoint,
-    pub(super) ca: PathBuf,
-    /// `<access_key>:<secret_key>`.
-    pub(super) key: Secret,
+/// Which server. What a flag leaves out comes from the place: `--data-dir` (`data` unless given) or `--config`.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "The server")]
+pub(in crate::cli) struct ServerArgs {
+    /// The management API; else the configuration's management listener [quickstart: `https://127.0.0.1:8444`]
+    #[arg(long, value_name = "URL")]
+    management_url: Option<String>,
+    /// The CA that devices trust, PEM; else the one that Fieldgate made in the place
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// A management key (better in the environment, as `FIELDGATE_KEY`); else quickstart's own
+    #[arg(long, value_name = "ACCESS:SECRET")]
+    key: Option<String>,
+    #[command(flatten)]
+    place: PlaceArgs,
 }
 
-impl Target {
+/// The server.
+pub(in crate::cli) struct Server {
+    pub(in crate::cli) management: Endpoint,
+    pub(in crate::cli) ca: PathBuf,
+    /// `<access_key>:<secret_key>`.
+    pub(in crate::cli) key: Secret,
+    config: Config,
+}
+
+impl Server {
     /// Resolves what the flags say and leave out.
-    pub(super) fn resolve(args: &TargetArgs) -> Result<Self, Failure> {
+    pub(in crate::cli) fn resolve(args: &ServerArgs) -> Result<Self, Failure> {
         let config = args.place.load_or_quickstart()?;
-        let host = &config.device.public_host;
-        let devices = match &args.devices_url {
-            Some(url) => url.clone(),
-            None => url(config.device.listen, host),
-        };
         let management = match &args.management_url {
             Some(url) => url.clone(),
-            None => url(config.management.listen, host),
+            None => url(config.management.listen, &config.device.public_host),
         };
         let ca = match &args.ca {
             Some(path) => path.clone(),
             None => args.place.ca_file()?,
         };
         Ok(Self {
-            devices: Endpoint::parse("--devices-url", &devices)?,
             management: Endpoint::parse("--management-url", &management)?,
             ca,
             key: key(args)?,
+            config,
         })
     }
 
+    /// Where devices connect: `given`, else the configuration's device listener.
+    pub(in crate::cli) fn devices(&self, given: Option<&str>) -> Result<Endpoint, Failure> {
+        let device = &self.config.device;
+        let url = given.map_or_else(|| url(device.listen, &device.public_host), str::to_owned);
+        Ok(Endpoint::parse("--devices-url", &url)?)
+    }
+
+    /// Calls of its management API; answers over `largest_answer` bytes are refused. Their connections resume sessions
+    /// of their own.
+    pub(in crate::cli) async fn management(
+        &self,
+        timeout: Duration,
+        largest_answer: usize,
+    ) -> Result<Management, Failure> {
+        let (endpoint, tls, ca) = (self.management.clone(), self.tls(false)?, self.ca.clone());
+        let client = Client::new(endpoint, tls, ca, timeout, largest_answer);
+        Management::new(client, &self.key).await
+    }
+
     /// A TLS client that trusts this CA alone; sessions are shared by all that use it.
-    pub(super) fn tls(&self, full_handshakes: bool) -> Result<Arc<ClientConfig>, Failure> {
+    pub(in crate::cli) fn tls(&self, full_handshakes: bool) -> Result<Arc<ClientConfig>, Failure> {
         let shown = self.ca.display();
         let advice = "give the CA that devices trust as --ca, or the folder of a quickstart as --data-dir";
         let mut roots = RootCertStore::empty();
@@ -92,7 +127,7 @@ fn variable(name: &str) -> Option<String> {
     config::environment().find_map(|(key, value)| (key == name && !value.is_empty()).then_some(value))
 }
 
-fn key(args: &TargetArgs) -> Result<Secret, Failure> {
+fn key(args: &ServerArgs) -> Result<Secret, Failure> {
     let given = args.key.clone().or_else(|| variable("FIELDGATE_KEY"));
     let text = match (given, &args.place.config) {
         (Some(text), _) => text,

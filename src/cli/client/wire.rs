@@ -11,14 +11,14 @@ use tokio::net::TcpStream;
 
 /// Bytes of many sockets.
 #[derive(Debug, Default)]
-pub(super) struct WireBytes {
+pub(in crate::cli) struct WireBytes {
     sent: AtomicU64,
     received: AtomicU64,
 }
 
 impl WireBytes {
     /// Sent and received so far.
-    pub(super) fn totals(&self) -> (u64, u64) {
+    pub(in crate::cli) fn totals(&self) -> (u64, u64) {
         (
             self.sent.load(Ordering::Relaxed),
             self.received.load(Ordering::Relaxed),
@@ -27,13 +27,13 @@ impl WireBytes {
 }
 
 /// One socket.
-pub(super) struct Counted {
+pub(in crate::cli) struct Counted {
     socket: TcpStream,
     bytes: Arc<WireBytes>,
 }
 
 impl Counted {
-    pub(super) const fn new(socket: TcpStream, bytes: Arc<WireBytes>) -> Self {
+    pub(in crate::cli) const fn new(socket: TcpStream, bytes: Arc<WireBytes>) -> Self {
         Self { socket, bytes }
     }
 }

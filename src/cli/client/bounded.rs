@@ -8,7 +8,7 @@ use super::progress::Progress;
 
 /// Does `work` for each item; the results in the order of their ends. The first failure ends it, and so does `stop`:
 /// what has begun is awaited, what has not is left.
-pub(super) async fn each<T, R, F>(
+pub(in crate::cli) async fn each<T, R, F>(
     items: Vec<T>,
     at_once: usize,
     stop: &CancellationToken,
@@ -43,7 +43,7 @@ where
     }
 }
 
-pub(super) const INTERRUPTED: &str = "interrupted";
+pub(in crate::cli) const INTERRUPTED: &str = "interrupted";
 
 #[cfg(test)]
 mod tests {

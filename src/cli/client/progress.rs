@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// One phase of a run.
-pub(super) struct Progress {
+pub(in crate::cli) struct Progress {
     what: &'static str,
     total: Option<u64>,
     bar: Option<ProgressBar>,
@@ -15,7 +15,7 @@ pub(super) struct Progress {
 
 impl Progress {
     /// A phase of `total` steps, where that is known.
-    pub(super) fn new(what: &'static str, total: Option<u64>) -> Self {
+    pub(in crate::cli) fn new(what: &'static str, total: Option<u64>) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| bar(what, total));
         Self {
             what,
@@ -27,7 +27,7 @@ impl Progress {
 
     /// Shows nothing.
     #[cfg(test)]
-    pub(super) const fn silent() -> Self {
+    pub(in crate::cli) const fn silent() -> Self {
         Self {
             what: "",
             total: None,
@@ -37,7 +37,7 @@ impl Progress {
     }
 
     /// So many steps are done; `more` says what else is to know.
-    pub(super) fn show(&mut self, done: u64, more: &str) {
+    pub(in crate::cli) fn show(&mut self, done: u64, more: &str) {
         if let Some(bar) = &self.bar {
             bar.set_position(done);
             bar.set_message(more.to_owned());

@@ -7,7 +7,7 @@ use rustls_pki_types::ServerName;
 
 /// Where to connect, and the name to expect in the certificate.
 #[derive(Clone, Debug)]
-pub(super) struct Endpoint {
+pub(in crate::cli) struct Endpoint {
     host: String,
     port: u16,
     name: ServerName<'static>,
@@ -16,7 +16,7 @@ pub(super) struct Endpoint {
 
 impl Endpoint {
     /// Reads the URL that `flag` gives.
-    pub(super) fn parse(flag: &str, url: &str) -> Result<Self, String> {
+    pub(in crate::cli) fn parse(flag: &str, url: &str) -> Result<Self, String> {
         let fault = |what: &str| format!("{flag} {url}: {what}, like https://127.0.0.1:8443");
         let uri: Uri = url.parse().map_err(|_| fault("must be an address"))?;
         if uri.scheme_str() != Some("https") {
@@ -42,21 +42,21 @@ impl Endpoint {
     }
 
     /// A name or an address without brackets.
-    pub(super) fn host(&self) -> &str {
+    pub(in crate::cli) fn host(&self) -> &str {
         &self.host
     }
 
-    pub(super) const fn port(&self) -> u16 {
+    pub(in crate::cli) const fn port(&self) -> u16 {
         self.port
     }
 
     /// For the handshake.
-    pub(super) fn server_name(&self) -> ServerName<'static> {
+    pub(in crate::cli) fn server_name(&self) -> ServerName<'static> {
         self.name.clone()
     }
 
     /// For the `Host` header.
-    pub(super) fn authority(&self) -> HeaderValue {
+    pub(in crate::cli) fn authority(&self) -> HeaderValue {
         self.authority.clone()
     }
 }
