@@ -14,6 +14,7 @@ mod device_paths;
 mod faults;
 mod foreign;
 mod harness;
+mod import;
 mod keys;
 mod lifecycle;
 mod limits;
