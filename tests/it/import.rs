@@ -104,8 +104,8 @@ fn rows_are_registered_refused_ones_named_and_mended_ones_taken_the_next_time() 
 
 #[test]
 fn an_import_that_was_cut_off_goes_on_and_finds_what_it_had_registered() {
-    let rows: String = (0..300).map(|number| format!("n{number}\n")).collect();
-    let import = Import::new(&format!("node_id\n{rows}"));
+    let rows: Vec<_> = (0..300).map(|number| format!("n{number}")).collect();
+    let import = Import::new(&format!("node_id\n{}\n", rows.join("\n")));
     let whole = import.run(&["--product", "demo", "--at-once", "32"]);
     assert_eq!(whole.status.code(), Some(0), "{}", said(&whole));
     // Cut off: some results were not written, the last one in half, though their devices are there.
