@@ -140,7 +140,10 @@ fn devices_are_made_listed_shown_and_deleted() {
     assert!(made.text().contains(r#""extension_info":{"k":null,"n":1.50}"#));
     assert_eq!(gate.api("GET", "/devices/demo_n1", "").json(), device);
     gate.token("demo_n1", device["auth_info"]["secret"].as_str().unwrap());
-    assert_eq!(gate.api("GET", "/devices/demo_n1", "").json()["status"], "ONLINE");
+    let online = gate.api("GET", "/devices/demo_n1", "").json();
+    assert_eq!(online["status"], "ONLINE");
+    assert_eq!(online["active_time"].as_str().map(str::len), Some(24), "{online}");
+    assert_eq!(online["connection_status_update_time"], online["active_time"]);
     gate.api("POST", "/devices", r#"{"node_id":"n1","product_id":"demo"}"#)
         .assert_refused(400, "IOTDA.014031", "already exists");
 
