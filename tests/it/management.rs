@@ -209,6 +209,24 @@ fn a_devices_fields_are_checked_one_by_one() {
             "none",
         ),
         (
+            r#"{"node_id":"n","product_id":"demo","app_id":"none"}"#,
+            403,
+            "IOTDA.001000",
+            "app_id: none",
+        ),
+        (
+            r#"{"node_id":"n","product_id":"demo","device_name":"a b"}"#,
+            400,
+            "IOTDA.000006",
+            "device_name: holds ' ', a character that is not allowed",
+        ),
+        (
+            r#"{"node_id":"meter1","product_id":"demo"}"#,
+            400,
+            "IOTDA.014031",
+            "device_id: demo_meter1",
+        ),
+        (
             r#"{"node_id":"n.","product_id":"demo"}"#,
             400,
             "IOTDA.000006",

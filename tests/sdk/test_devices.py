@@ -148,10 +148,15 @@ def test_children_follow_their_rules(api, product, add):
     unknown = ChangeGatewayRequest(device_id=child, body=ChangeGateway(gateway_id="nothing"))
     assert_refused(404, "IOTDA.014000", "gateway_id: nothing", api.change_gateway, unknown)
     direct = ChangeGatewayRequest(device_id=first, body=ChangeGateway(gateway_id=second))
-    assert_refused(403, "IOTDA.014103", "sub-device", api.change_gateway, direct)
-    add(gateway_id=child)
-    body = AddDevice(node_id="deep", product_id=product.product_id, gateway_id=child + "x")
-    assert_refused(404, "IOTDA.014000", "gateway_id", api.add_device, AddDeviceRequest(body=body))
+    assert_refused(403, "IOTDA.014103", f"device_id: {first}", api.change_gateway, direct)
+
+    grandchild = add(gateway_id=child).device_id
+    parent = ChangeGatewayRequest(device_id=child, body=ChangeGateway(gateway_id=first))
+    assert_refused(403, "IOTDA.014100", f"device_id: {child}", api.change_gateway, parent)
+    for gateway, status, code in [(grandchild, 403, "IOTDA.014101"), ("nothing", 404, "IOTDA.014000")]:
+        body = AddDevice(node_id="deep", product_id=product.product_id, gateway_id=gateway)
+        part = f"gateway_id: {gateway}"
+        assert_refused(status, code, part, api.add_device, AddDeviceRequest(body=body))
 
 
 def test_freezing_twice_and_thawing_twice_is_refused(api, add):
@@ -231,9 +236,9 @@ def test_refusals_of_registrations(api, product, add, name):
     device_id = add().device_id
     node_id = name("n")
     for fields, status, code, part in [
-        ({"device_id": device_id}, 400, "IOTDA.014031", "already exists"),
+        ({"device_id": device_id}, 400, "IOTDA.014031", f"already exists. device_id: {device_id}"),
         ({"product_id": "nothing"}, 404, "IOTDA.013100", "product_id: nothing"),
-        ({"app_id": "elsewhere"}, 404, "IOTDA.013100", "product_id"),
+        ({"app_id": "elsewhere"}, 403, "IOTDA.001000", "app_id: elsewhere"),
         ({"node_id": None}, 400, "IOTDA.000006", "node_id: is missing"),
         ({"auth_info": AuthInfo(secret="short")}, 400, "IOTDA.000006", "auth_info.secret: must be 8 to 32"),
         ({"extension_info": [1]}, 400, "IOTDA.000006", "extension_info: must be an object"),

@@ -113,12 +113,12 @@ def test_refusals_of_products(api, product, add):
         data_format="json",
         service_capabilities=[],
     )
-    part = "already exists"
+    part = f"already exists. product_id: {product.product_id}"
     assert_refused(400, "IOTDA.013101", part, api.create_product, CreateProductRequest(body=body))
     request = DeleteProductRequest(product_id=product.product_id)
     assert device.product_id == product.product_id
     assert_refused(403, "IOTDA.013102", "Devices exist", api.delete_product, request)
     request = ShowProductRequest(product_id=product.product_id, app_id="elsewhere")
-    assert_refused(404, "IOTDA.013100", product.product_id, api.show_product, request)
+    assert_refused(403, "IOTDA.001000", "app_id: elsewhere", api.show_product, request)
     assert_refused(400, "IOTDA.000017", "limit", api.list_products, ListProductsRequest(limit=51))
     assert_refused(400, "IOTDA.000018", "marker", api.list_products, ListProductsRequest(marker="x"))
