@@ -23,6 +23,7 @@ mod openapi;
 mod order_of_checks;
 mod power_loss;
 mod quickstart;
+mod sdk;
 mod signatures;
 mod simulate;
 mod strictness;
