@@ -15,6 +15,7 @@ use crate::http::error::{ApiError, ErrorKind};
 use crate::http::extract::body::PlainBody;
 use crate::http::extract::fields::Fields;
 use crate::http::extract::principal::Writer;
+use crate::http::management::apps::space;
 use crate::http::management::shadow::Desired;
 use crate::http::management::{ManagementState, change};
 use crate::http::schema::{DeviceSecret, Id36, Id64, Id128, Name256, Name2048, NameDollar64};
@@ -144,6 +145,9 @@ impl AddDevice {
 
     async fn with_product(self, state: &ManagementState, fields: &Fields<'_>) -> Result<NewDevice, ApiError> {
         let registry = &state.stores.registry;
+        if let Some(app_id) = &self.app_id {
+            space(state, Some(app_id)).await?;
+        }
         let product = registry.product(&self.product_id, self.app_id.as_ref()).await?;
         let missing = || ApiError::new(ErrorKind::NO_PRODUCT, format!("product_id: {}", self.product_id));
         let product = product.ok_or_else(missing)?;

@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
-use super::ManagementState;
+use super::{ManagementState, apps};
 use crate::domain::event_time;
 use crate::domain::ids::{AppId, ProductId};
 use crate::http::error::{ApiError, ErrorKind};
@@ -129,8 +129,7 @@ impl ProductPath {
 
     /// Loads it: of the given space, else the default one's, else the earliest made.
     pub async fn load(&self, state: &ManagementState) -> Result<Product, ApiError> {
-        let app = self.query.app_id.as_deref().map(AppId::parse).transpose();
-        let app = app.map_err(|error| ApiError::new(ErrorKind::INVALID_INPUT, format!("app_id: {error}")))?;
+        let app = apps::named(state, self.query.app_id.as_deref()).await?;
         let missing = || ApiError::new(ErrorKind::NO_PRODUCT, format!("product_id: {}", self.product_id));
         let product_id = ProductId::parse(&self.product_id).map_err(|_| missing())?;
         state
