@@ -30,8 +30,7 @@ impl Sqlite {
         self.writer.change(change, bytes).await?.try_into()
     }
 
-    /// The rows of one page of a table, joined as `select` says, and how many match in all. The page is found on the table
-    /// alone, by its key, so that its depth costs nothing.
+    /// The rows of one page of a table, joined as `select` says, and how many match in all.
     async fn page(
         &self,
         select: &str,
@@ -39,18 +38,7 @@ impl Sqlite {
         page: PageRequest,
         conditions: impl Fn(&mut QueryBuilder<Database>),
     ) -> Result<(Vec<SqliteRow>, i64)> {
-        let mut query = QueryBuilder::<Database>::new(select);
-        query.push(format!(
-            " WHERE {key} IN (SELECT {key} FROM {table} WHERE {key} < "
-        ));
-        query.push_bind(page.before);
-        conditions(&mut query);
-        query.push(format!(" ORDER BY {key} DESC LIMIT "));
-        query
-            .push_bind(page.limit)
-            .push(" OFFSET ")
-            .push_bind(page.offset);
-        query.push(format!(") ORDER BY {key} DESC"));
+        let mut query = page_query(select, (table, key), page, &conditions);
         let found = query.build().fetch_all(&self.pool).await.map_err(unavailable)?;
         let mut count = QueryBuilder::<Database>::new(format!("SELECT count(*) FROM {table} WHERE 1 = 1"));
         conditions(&mut count);
@@ -92,6 +80,28 @@ impl Sqlite {
         let found = query.build().fetch_all(&self.pool).await.map_err(unavailable)?;
         self.devices(&found)
     }
+}
+
+/// One page: found on the table alone, by its key, so that its depth costs nothing, and joined then.
+pub(super) fn page_query(
+    select: &str,
+    (table, key): (&str, &str),
+    page: PageRequest,
+    conditions: impl Fn(&mut QueryBuilder<Database>),
+) -> QueryBuilder<Database> {
+    let mut query = QueryBuilder::<Database>::new(select);
+    query.push(format!(
+        " WHERE {key} IN (SELECT {key} FROM {table} WHERE {key} < "
+    ));
+    query.push_bind(page.before);
+    conditions(&mut query);
+    query.push(format!(" ORDER BY {key} DESC LIMIT "));
+    query
+        .push_bind(page.limit)
+        .push(" OFFSET ")
+        .push_bind(page.offset);
+    query.push(format!(") ORDER BY {key} DESC"));
+    query
 }
 
 #[async_trait]
