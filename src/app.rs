@@ -12,6 +12,7 @@ use crate::auth::secret_box::{MasterKey, SecretBox};
 use crate::config::Config;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::shadow::ShadowLimits;
+use crate::files;
 use crate::history::{History, Indexer, Retention, RetentionSettings};
 use crate::http::device::{self, DeviceState};
 use crate::http::management::{self, ManagementState};
@@ -127,6 +128,7 @@ async fn open_stores(
             queue_bytes: config.storage.queue_bytes,
             batch_rows: config.storage.batch_rows,
             batch_bytes: config.storage.batch_bytes,
+            commit_timeout: Duration::from_secs(config.storage.commit_timeout_seconds),
         },
         read_connections: config.storage.read_connections,
     };
@@ -152,7 +154,7 @@ fn master_key(config: &Config) -> Result<MasterKey, StartError> {
     }
     // Beside an existing database a new key would only be the wrong one; the store then says so and how to mend it.
     if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
-        std::fs::create_dir_all(folder).map_err(|error| fault(error.to_string()))?;
+        files::create_folder(folder, 0o755).map_err(|error| fault(error.to_string()))?;
     }
     MasterKey::create_file(path).map_err(|error| fault(error.to_string()))
 }

@@ -32,4 +32,6 @@ pub mod auth;
 
 pub mod config;
 
+pub mod files;
+
 pub mod domain;

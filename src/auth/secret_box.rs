@@ -1,9 +1,6 @@
 //! Secrets at rest: AES-256-GCM under a key from the instance's master key, bound to what they belong to, so that a row
 //! moved elsewhere does not open.
 
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
@@ -11,6 +8,7 @@ use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
 use super::secret::{RandomError, Secret, random_bytes};
+use crate::files;
 
 const FORMAT: u8 = 1;
 const NONCE_BYTES: usize = 12;
@@ -50,13 +48,8 @@ impl MasterKey {
     /// Makes a new one in a file that only its owner may read; on disk before this returns.
     pub fn create_file(path: &Path) -> Result<Self, MasterKeyError> {
         let key = Self(Zeroizing::new(random_bytes()?));
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)?;
-        writeln!(file, "{}", *Zeroizing::new(hex::encode(key.0.as_ref())))?;
-        file.sync_all()?;
+        let digits = Zeroizing::new(hex::encode(key.0.as_ref()));
+        files::create(path, &Zeroizing::new(format!("{}\n", *digits)), 0o600)?;
         Ok(key)
     }
 

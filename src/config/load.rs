@@ -247,6 +247,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         ("storage.read_connections", storage.read_connections.into()),
         ("storage.batch_rows", storage.batch_rows as u64),
         ("storage.batch_bytes", storage.batch_bytes as u64),
+        ("storage.commit_timeout_seconds", storage.commit_timeout_seconds),
         ("server.max_connections", server.max_connections as u64),
         ("limits.cached_devices", config.limits.cached_devices as u64),
         ("limits.tracked_callers", config.limits.tracked_callers as u64),

@@ -125,6 +125,8 @@ section! {
         batch_rows: usize = 1024,
         /// Bytes of one commit.
         batch_bytes: usize = 8 * 1024 * 1024,
+        /// How long the callers of a commit wait for it.
+        commit_timeout_seconds: u64 = 10,
         /// Connections that read.
         read_connections: u32 = 4,
         /// How often followers look at the log.

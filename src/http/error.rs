@@ -242,6 +242,10 @@ impl From<StoreError> for ApiError {
                     "Nothing can be stored right now, try again.",
                 )
             },
+            StoreError::OutcomeUnknown => Self::new(
+                ErrorKind::UNAVAILABLE,
+                "The storage did not answer in time: this may still be stored. Try again.",
+            ),
             StoreError::Corrupt(cause) => Self::new(ErrorKind::INTERNAL, cause),
         }
     }

@@ -31,6 +31,9 @@ pub enum StoreError {
     /// The database cannot take or give anything now (full disk, lost connection, shutting down).
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
+    /// The database did not answer in time; what was asked for may still be done.
+    #[error("the database did not answer in time")]
+    OutcomeUnknown,
     /// What was read makes no sense, or a secret does not open.
     #[error("stored data is not as expected: {0}")]
     Corrupt(String),

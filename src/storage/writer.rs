@@ -1,9 +1,10 @@
 //! The group-commit writer: takes what waits, commits it at once, then answers every caller. Bounded in rows and bytes;
-//! a full queue answers [`StoreError::Busy`] without waiting. What a commit does is its backend's.
+//! a full queue answers [`StoreError::Busy`] without waiting. Bounded in time as well: a commit that hangs keeps its callers
+//! no longer than they should wait, and those behind it are refused. What a commit does is its backend's.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
@@ -26,7 +27,15 @@ pub struct WriterLimits {
     pub batch_rows: usize,
     /// Bytes of one commit, unless a single job has more.
     pub batch_bytes: usize,
+    /// How long the callers of a commit wait for it.
+    pub commit_timeout: Duration,
 }
+
+/// The configuration key of the bound in time.
+const COMMIT_TIMEOUT: &str = "storage.commit_timeout_seconds";
+
+/// How often the queue is emptied while a commit hangs: of what was sent just before everyone was refused.
+const WHILE_HANGING: Duration = Duration::from_millis(500);
 
 /// What a caller wants written.
 #[derive(Debug)]
@@ -82,6 +91,8 @@ pub struct Writer<B: CommitBackend> {
 struct Waiting {
     rows: AtomicUsize,
     bytes: AtomicUsize,
+    /// A commit takes longer than its callers wait.
+    hanging: AtomicBool,
 }
 
 impl Waiting {
@@ -141,6 +152,10 @@ impl<B: CommitBackend> Writer<B> {
         if self.closing.is_cancelled() {
             return Err(stopping());
         }
+        if self.waiting.hanging.load(Ordering::Relaxed) {
+            self.metrics.limit_hit(COMMIT_TIMEOUT);
+            return Err(hanging());
+        }
         let waiting_rows = self.waiting.rows.fetch_add(rows, Ordering::Relaxed) + rows;
         let waiting_bytes = self.waiting.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
         if waiting_rows > self.limits.queue_rows || waiting_bytes > self.limits.queue_bytes {
@@ -185,6 +200,10 @@ fn stopping() -> StoreError {
     StoreError::Unavailable("the store is closing".to_owned())
 }
 
+fn hanging() -> StoreError {
+    StoreError::Unavailable(format!("a commit takes longer than {COMMIT_TIMEOUT}"))
+}
+
 struct WriterTask<B: CommitBackend> {
     backend: B,
     items: mpsc::UnboundedReceiver<Item<B>>,
@@ -221,9 +240,12 @@ impl<B: CommitBackend> WriterTask<B> {
             answers.push(item.answer);
         }
         #[cfg(feature = "answer-before-commit")]
-        answer_early::<B>(&work, &mut answers).await;
+        {
+            answer_early::<B>(&work, &mut answers);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         let started = Instant::now();
-        let result = self.backend.commit(work).await;
+        let result = self.commit_in_time(work, &mut answers).await;
         self.waiting.release(rows, bytes);
         self.metrics.commit(rows, started.elapsed());
         self.metrics.queue_rows.set(gauge(&self.waiting.rows));
@@ -241,16 +263,48 @@ impl<B: CommitBackend> WriterTask<B> {
             }
         }
     }
+
+    /// Waits for a commit to its end, however long that is. Its callers do not: after their time they hear that it may still
+    /// come, and whoever is behind it that nothing was written. One timer for each commit, none for each caller.
+    async fn commit_in_time(
+        &mut self,
+        work: Vec<Work<B::Change>>,
+        answers: &mut Vec<Answer<B>>,
+    ) -> Result<Vec<Done<B::Outcome>>> {
+        let commit = self.backend.commit(work);
+        tokio::pin!(commit);
+        if let Ok(result) = tokio::time::timeout(self.limits.commit_timeout, &mut commit).await {
+            return result;
+        }
+        tracing::error!("a commit takes longer than {COMMIT_TIMEOUT}, everything is refused until it ends");
+        self.waiting.hanging.store(true, Ordering::Relaxed);
+        for answer in answers.drain(..) {
+            self.metrics.limit_hit(COMMIT_TIMEOUT);
+            drop(answer.send(Err(StoreError::OutcomeUnknown)));
+        }
+        let result = loop {
+            while let Ok(item) = self.items.try_recv() {
+                self.waiting.release(item.rows, item.bytes);
+                self.metrics.limit_hit(COMMIT_TIMEOUT);
+                drop(item.answer.send(Err(hanging())));
+            }
+            if let Ok(result) = tokio::time::timeout(WHILE_HANGING, &mut commit).await {
+                break result;
+            }
+        };
+        self.waiting.hanging.store(false, Ordering::Relaxed);
+        tracing::info!("the commit that hung has ended");
+        result
+    }
 }
 
 /// Breaks the promise of the 200 on purpose: the crash test must be seen to fail with it.
 #[cfg(feature = "answer-before-commit")]
-async fn answer_early<B: CommitBackend>(work: &[Work<B::Change>], answers: &mut [Answer<B>]) {
+fn answer_early<B: CommitBackend>(work: &[Work<B::Change>], answers: &mut [Answer<B>]) {
     for (work, answer) in work.iter().zip(answers) {
         if matches!(work, Work::Append(_)) {
             let early = std::mem::replace(answer, oneshot::channel().0);
             drop(early.send(Ok(Done::Appended(Position::START))));
         }
     }
-    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
 }

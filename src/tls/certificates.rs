@@ -7,10 +7,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
-use rustls::SignatureAlgorithm;
 use rustls::crypto::CryptoProvider;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use rustls::{NamedGroup, SignatureAlgorithm, SignatureScheme};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_util::sync::CancellationToken;
@@ -152,9 +152,36 @@ impl ResolvesServerCert for CertificateStore {
                 .iter()
                 .any(|suite| format!("{suite:?}").starts_with(family))
         };
+        // In TLS 1.2 the groups of a client are also the curves that it takes in a certificate (RFC 8422 §5.1).
+        let on_known_curve = |certified: &&Arc<CertifiedKey>| {
+            let signer = certified.key.choose_scheme(hello.signature_schemes());
+            match (
+                signer.and_then(|signer| curve(signer.scheme())),
+                hello.named_groups(),
+            ) {
+                (Some(curve), Some(groups)) => groups.contains(&curve),
+                _ => true,
+            }
+        };
         // Suites of TLS 1.3 go with every kind of key, but a client may list them and then speak 1.2: they count only
-        // where no suite of 1.2 decides.
-        verifiable().find(fits).or_else(|| verifiable().next()).cloned()
+        // where no suite of 1.2 decides. Where no certificate serves, the handshake fails over that, and says so.
+        verifiable()
+            .filter(on_known_curve)
+            .find(fits)
+            .or_else(|| verifiable().find(fits))
+            .or_else(|| verifiable().next())
+            .or_else(|| current.keys.first())
+            .cloned()
+    }
+}
+
+/// The curve of a key that signs so; none for RSA.
+fn curve(scheme: SignatureScheme) -> Option<NamedGroup> {
+    match scheme {
+        SignatureScheme::ECDSA_NISTP256_SHA256 => Some(NamedGroup::secp256r1),
+        SignatureScheme::ECDSA_NISTP384_SHA384 => Some(NamedGroup::secp384r1),
+        SignatureScheme::ECDSA_NISTP521_SHA512 => Some(NamedGroup::secp521r1),
+        _ => None,
     }
 }
 

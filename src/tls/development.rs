@@ -2,7 +2,6 @@
 //! For `quickstart`; a fleet gets certificates that its devices already trust.
 
 use std::net::IpAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rcgen::{
@@ -15,6 +14,7 @@ use x509_parser::pem::parse_x509_pem;
 
 use super::{TlsError, fault};
 use crate::domain::clock::Timestamp;
+use crate::files;
 
 const DAY_MS: i64 = 86_400_000;
 const CA_DAYS: i64 = 3650;
@@ -45,7 +45,7 @@ pub fn leaf_names(public_host: &str) -> Vec<String> {
 
 /// Makes what is missing in `folder`, renews leaves that end soon or have other names.
 pub fn ensure(folder: &Path, names: &[String], now: Timestamp) -> Result<DevelopmentCertificates, TlsError> {
-    std::fs::create_dir_all(folder).map_err(|error| fault(folder, error))?;
+    files::create_folder(folder, 0o755).map_err(|error| fault(folder, error))?;
     let ca = folder.join("ca.pem");
     let ca_key = authority_key(folder, &ca, now)?;
     // The issuer is built again from the same parameters and key: same subject, same key identifier.
@@ -154,19 +154,8 @@ fn name_text(name: &GeneralName<'_>) -> Option<String> {
     }
 }
 
-/// Written beside and renamed, so that a reader sees the old file or the new one.
 fn write(path: &Path, text: &str, mode: u32) -> Result<(), TlsError> {
-    use std::io::Write;
-    let beside = path.with_extension("new");
-    let _ = std::fs::remove_file(&beside);
-    let written = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(&beside)
-        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
-        .and_then(|()| std::fs::rename(&beside, path));
-    written.map_err(|error| fault(path, error))
+    files::write(path, text, mode).map_err(|error| fault(path, error))
 }
 
 #[cfg(test)]

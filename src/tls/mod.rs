@@ -3,8 +3,10 @@
 
 mod certificates;
 pub mod development;
+mod ourselves;
 
 pub use certificates::CertificateStore;
+pub use ourselves::connection_to_ourselves;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

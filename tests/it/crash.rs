@@ -30,24 +30,9 @@ fn load(gate: &Gate, device: &str, token: &str, next: &AtomicU64, acknowledged: 
 
 /// How often each number is stored for a device.
 fn stored(gate: &Gate, device: &str, counts: &mut HashMap<u64, u32>) {
-    let mut wire = gate.management_wire();
-    let mut marker = "f".repeat(24);
-    loop {
-        let path = format!(
-            "/v5/iot/{}/devices/{device}/events?kind=message&limit=50&marker={marker}",
-            gate.project_id
-        );
-        let page = wire
-            .call("GET", &path, &[("X-Auth-Token", &gate.admin)], b"")
-            .json();
-        for event in page["events"].as_array().unwrap() {
-            let content = &event["notify_data"]["body"]["content"];
-            *counts.entry(content.as_u64().unwrap()).or_default() += 1;
-        }
-        match page["page"]["marker"].as_str() {
-            Some(next) => next.clone_into(&mut marker),
-            None => return,
-        }
+    for event in gate.all_events(device, "&kind=message") {
+        let content = &event["notify_data"]["body"]["content"];
+        *counts.entry(content.as_u64().unwrap()).or_default() += 1;
     }
 }
 

@@ -1,11 +1,19 @@
-//! Many clients at once: stalled ones, and ones with the largest bodies.
+//! Many clients at once: stalled ones, resting ones, and ones with the largest bodies.
 
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Gate, Wire};
+use rustls::ClientConfig;
+use rustls::client::Resumption;
+use rustls::version::TLS12;
+
+use crate::harness::{Gate, Suite, Wire, client_config};
 
 const SECRET: &str = "s3cret-of-the-device";
+
+/// Bytes, as the README says.
+const MEMORY_OF_A_RESTING_CONNECTION: u64 = 30_000;
 
 /// The median time of some messages over one connection.
 fn median_answer(gate: &Gate, wire: &mut Wire, token: &str) -> Duration {
@@ -56,16 +64,78 @@ fn a_thousand_stalled_connections_are_cut_and_slow_nobody_down() {
         "{usual:?} became {meanwhile:?}"
     );
     std::thread::sleep(Duration::from_secs(11));
-    let text = gate.management_wire().call("GET", "/metrics", &[], b"").text();
-    // This one, the healthy device's, and whatever is just ending.
-    let open = text
-        .lines()
-        .find_map(|line| line.strip_prefix("fieldgate_connections "))
-        .unwrap()
-        .parse::<u32>()
-        .unwrap();
+    // The one that asks, the healthy device's, and whatever is just ending.
+    let open = open_connections(&gate);
     assert!(open <= 5, "{open} connections are still open");
     drop((silent, stalled));
+}
+
+fn open_connections(gate: &Gate) -> usize {
+    let text = gate.management_wire().call("GET", "/metrics", &[], b"").text();
+    let open = text
+        .lines()
+        .find_map(|line| line.strip_prefix("fieldgate_connections "));
+    open.unwrap().parse().unwrap()
+}
+
+/// Connects with a full handshake, authenticates nobody, and rests.
+fn resting(gate: &Gate, config: &Arc<ClientConfig>) -> Wire {
+    let mut wire = Wire::connect(gate.device, config.clone()).unwrap();
+    assert_eq!(wire.call("POST", "/v5/nothing", &[], b"").status, 404);
+    wire
+}
+
+#[test]
+fn ten_thousand_resting_connections_take_the_documented_memory_and_slow_nobody_down() {
+    const RESTING: usize = 10_000;
+    const THREADS: usize = 4;
+    raise_file_limit();
+    let gate = Gate::builder()
+        .unlimited()
+        .with("SERVER__IDLE_TIMEOUT_SECONDS", "600")
+        .start();
+    gate.device("healthy", SECRET, None);
+    let token = gate.token("healthy", SECRET);
+    let mut wire = gate.device_wire();
+    let usual = median_answer(&gate, &mut wire, &token);
+    let mut config = ClientConfig::clone(&client_config(&gate.ca(), Suite::Any, &[&TLS12]));
+    config.resumption = Resumption::disabled();
+    let config = Arc::new(config);
+    let mut awake: Vec<Wire> = (0..100).map(|_| resting(&gate, &config)).collect();
+    let before = gate.memory_bytes();
+    let started = Instant::now();
+    // Their sockets are enough to keep them open, and take this process less memory.
+    let asleep: Vec<TcpStream> = std::thread::scope(|scope| {
+        let connect = || (0..RESTING / THREADS).map(|_| resting(&gate, &config).stream.sock);
+        let threads: Vec<_> = (0..THREADS)
+            .map(|_| scope.spawn(move || connect().collect::<Vec<_>>()))
+            .collect();
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    let each = (gate.memory_bytes() - before) / asleep.len() as u64;
+    let took = started.elapsed();
+    let meanwhile = median_answer(&gate, &mut wire, &token);
+    println!(
+        "{} resting connections in {took:?}: {each} bytes each; median answer: usually {usual:?}, beside them {meanwhile:?}",
+        asleep.len()
+    );
+    assert!(open_connections(&gate) > RESTING);
+    assert!(each < MEMORY_OF_A_RESTING_CONNECTION, "{each} bytes");
+    assert!(
+        meanwhile < usual * 2 + Duration::from_millis(1),
+        "{usual:?} became {meanwhile:?}"
+    );
+    for wire in &mut awake {
+        assert_eq!(
+            wire.call("POST", "/v5/nothing", &[], b"").status,
+            404,
+            "it is still served"
+        );
+    }
+    drop(asleep);
 }
 
 #[test]
@@ -97,10 +167,16 @@ fn two_hundred_of_the_largest_bodies_stay_within_the_documented_memory() {
     assert!(peak < 256 << 20, "{} MiB", peak >> 20);
 }
 
-/// This process opens more files than the usual limit.
+/// This process opens more files than the usual limit, and so does the program, which inherits it.
 fn raise_file_limit() {
     use rustix::process::{Resource, getrlimit, setrlimit};
+    const WANTED: u64 = 12_000;
     let mut limit = getrlimit(Resource::Nofile);
+    limit.maximum = limit.maximum.map(|allowed| allowed.max(WANTED));
     limit.current = limit.maximum;
-    setrlimit(Resource::Nofile, limit).unwrap();
+    let raised = setrlimit(Resource::Nofile, limit);
+    assert!(
+        raised.is_ok(),
+        "{raised:?}: {WANTED} files must be allowed (ulimit -Hn)"
+    );
 }

@@ -1,8 +1,8 @@
-//! A disk that is full, and one whose flushes fail.
+//! A disk that is full, one whose flushes fail, and one whose flushes hang.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::harness::Gate;
 
@@ -85,18 +85,18 @@ fn a_full_disk_gives_503_keeps_what_was_answered_and_heals() {
     gate.stop();
 }
 
-/// strace at a running instance, letting every flush of a file fail.
-struct FailingFlushes {
+/// strace at a running instance, doing something to every flush of a file.
+struct FaultyFlushes {
     strace: Child,
     trace: PathBuf,
 }
 
-impl FailingFlushes {
-    fn of(gate: &Gate, folder: &Path) -> Self {
+impl FaultyFlushes {
+    fn of(gate: &Gate, folder: &Path, fault: &str) -> Self {
         let (trace, told) = (folder.join("trace.txt"), folder.join("strace.txt"));
         let started = Command::new("strace")
             .args(["-f", "-e", "trace=fsync,fdatasync"])
-            .args(["-e", "inject=fsync,fdatasync:error=EIO", "-o"])
+            .args(["-e", &format!("inject=fsync,fdatasync:{fault}"), "-o"])
             .arg(&trace)
             .args(["-p", &gate.process_id().to_string()])
             .stdout(Stdio::null())
@@ -115,16 +115,14 @@ impl FailingFlushes {
         panic!("{}", std::fs::read_to_string(&told).unwrap());
     }
 
-    /// How many failed.
+    /// How many it was done to.
     fn hits(&self) -> usize {
-        std::fs::read_to_string(&self.trace)
-            .unwrap()
-            .matches("(INJECTED)")
-            .count()
+        let trace = std::fs::read_to_string(&self.trace).unwrap();
+        trace.matches("(INJECTED)").count() + trace.matches("(DELAYED)").count()
     }
 }
 
-impl Drop for FailingFlushes {
+impl Drop for FaultyFlushes {
     fn drop(&mut self) {
         let _ = self.strace.kill();
         let _ = self.strace.wait();
@@ -142,7 +140,7 @@ fn a_flush_that_fails_is_never_acknowledged() {
         let body = format!("\"good {number}\"");
         assert_eq!(gate.message("sync", &token, body.as_bytes()).status, 200);
     }
-    let fault = FailingFlushes::of(&gate, folder.path());
+    let fault = FaultyFlushes::of(&gate, folder.path(), "error=EIO");
     let statuses: Vec<u16> = (0..10)
         .map(|_| gate.message("sync", &token, b"\"bad\"").status)
         .collect();
@@ -166,4 +164,141 @@ fn a_flush_that_fails_is_never_acknowledged() {
         assert!(stored.contains(&format!("good {number}")), "{stored}");
     }
     assert!(stored.contains("healed"), "{stored}");
+}
+
+#[test]
+fn a_disk_that_hangs_keeps_nobody_waiting_longer_than_configured() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let gate = Gate::builder()
+        .unlimited()
+        .with("STORAGE__COMMIT_TIMEOUT_SECONDS", "1")
+        .on(&data)
+        .start();
+    gate.device("hang", SECRET, None);
+    let token = gate.token("hang", SECRET);
+    assert_eq!(gate.message("hang", &token, b"\"before\"").status, 200);
+    let timed = |body: &str| {
+        let started = Instant::now();
+        (gate.message("hang", &token, body.as_bytes()), started.elapsed())
+    };
+    let fault = FaultyFlushes::of(&gate, folder.path(), "delay_enter=5000000");
+    let (first, behind) = std::thread::scope(|scope| {
+        let first = scope.spawn(|| timed("\"first\""));
+        std::thread::sleep(Duration::from_millis(300));
+        // It waits in the queue behind the first one's commit.
+        let behind = scope.spawn(|| timed("\"behind\""));
+        (first.join().unwrap(), behind.join().unwrap())
+    });
+    let later = timed("\"later\"");
+    for ((reply, _), part) in [
+        (&first, "may still be stored"),
+        (&behind, "Nothing can be stored right now"),
+        (&later, "Nothing can be stored right now"),
+    ] {
+        reply.assert_refused(503, "IOTDA.000001", part);
+        assert_eq!(reply.header("retry-after"), Some("1"));
+    }
+    println!(
+        "a flush hangs: 503 after {:?}, {:?}, {:?}",
+        first.1, behind.1, later.1
+    );
+    assert!(first.1 >= Duration::from_secs(1) && first.1 < Duration::from_secs(3));
+    assert!(behind.1 < Duration::from_secs(2) && later.1 < Duration::from_millis(500));
+    // What needs no disk goes on.
+    gate.token("hang", SECRET);
+    let is_hit = (0..100).any(|_| {
+        std::thread::sleep(Duration::from_millis(100));
+        fault.hits() > 0
+    });
+    assert!(is_hit, "the fault was never hit");
+    drop(fault);
+    let healed = (0..100).any(|_| {
+        std::thread::sleep(Duration::from_millis(100));
+        gate.message("hang", &token, b"\"after\"").status == 200
+    });
+    assert!(healed, "{}", gate.log());
+    let stored = gate
+        .api("GET", "/devices/hang/events?kind=message&limit=50", "")
+        .text();
+    for (text, is_there) in [
+        ("before", true),
+        ("after", true),
+        ("behind", false),
+        ("later", false),
+    ] {
+        assert_eq!(stored.contains(text), is_there, "{text}: {stored}");
+    }
+}
+
+#[test]
+fn a_full_queue_is_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let gate = Gate::builder()
+        .unlimited()
+        .with("STORAGE__QUEUE_ROWS", "64")
+        .on(&data)
+        .start();
+    gate.device("queue", SECRET, None);
+    let token = gate.token("queue", SECRET);
+    let _fault = FaultyFlushes::of(&gate, folder.path(), "delay_enter=4000000");
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let calls: Vec<_> = (0..100)
+            .map(|_| {
+                scope.spawn(|| {
+                    let started = Instant::now();
+                    let reply = gate.message("queue", &token, b"x");
+                    if reply.status != 200 {
+                        reply.assert_refused(503, "IOTDA.000001", "The write queue is full");
+                        assert_eq!(reply.header("retry-after"), Some("1"));
+                        assert!(
+                            started.elapsed() < Duration::from_secs(3),
+                            "before the commit ends"
+                        );
+                    }
+                    reply.status
+                })
+            })
+            .collect();
+        calls.into_iter().map(|call| call.join().unwrap()).collect()
+    });
+    let stored = statuses.iter().filter(|status| **status == 200).count();
+    println!("a queue of 64 rows: {stored} of 100 taken");
+    assert!((64..100).contains(&stored), "{stored}");
+    assert_eq!(gate.all_events("queue", "&kind=message").len(), stored);
+}
+
+#[test]
+fn a_fault_of_the_platforms_own_tells_the_device_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let mut gate = Gate::builder().on(&data).start();
+    assert_eq!(gate.product("frail", "[]", "").status, 201);
+    gate.device_of("frail", "broken", SECRET, None);
+    let token = gate.token("broken", SECRET);
+    gate.stop();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        use sqlx::Connection;
+        let url = format!("sqlite://{}", data.join("fieldgate.db").display());
+        let mut database = sqlx::sqlite::SqliteConnection::connect(&url).await.unwrap();
+        sqlx::query("UPDATE products SET service_capabilities = 'no model' WHERE product_id = 'frail'")
+            .execute(&mut database)
+            .await
+            .unwrap();
+        database.close().await.unwrap();
+    });
+    let gate = Gate::builder().on(&data).start();
+    let reply = gate.message("broken", &token, b"x");
+    reply.assert_refused(500, "IOTDA.000001", "Internal server error.");
+    assert_eq!(reply.error_msg(), "Internal server error.");
+    assert!(
+        gate.log().contains("the model of product frail"),
+        "{}",
+        gate.log()
+    );
 }

@@ -203,3 +203,26 @@ fn an_address_in_use_is_named() {
     ));
     assert!(said.contains(&address), "{said}");
 }
+
+#[test]
+fn healthcheck_tells_whether_the_instance_is_up() {
+    let mut gate = Gate::start();
+    let folder = gate.folder.to_str().unwrap().to_owned();
+    let address = gate.management.to_string();
+    let check = |address: &str| {
+        program_output(
+            &["healthcheck", "--data-dir", &folder],
+            &[("FIELDGATE__MANAGEMENT__LISTEN", address)],
+        )
+    };
+    let up = check(&address);
+    assert!(up.status.success(), "{up:?}");
+    assert_eq!(up.stdout, b"healthy\n");
+    let of_all = address.replace("127.0.0.1", "0.0.0.0");
+    assert!(check(&of_all).status.success());
+    let unknown = said(&check("127.0.0.1:0"));
+    assert!(unknown.contains("port 0"), "{unknown}");
+    gate.stop();
+    let down = said(&check(&address));
+    assert!(down.contains(&address) && down.contains("refused"), "{down}");
+}

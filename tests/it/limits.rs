@@ -47,6 +47,18 @@ fn a_device_has_its_own_rate_and_its_neighbour_another() {
         .assert_refused(403, "IOTDA.000004", "");
     std::thread::sleep(Duration::from_millis(1100));
     assert_eq!(gate.message("l1", &one, b"x").status, 200);
+    // A gateway's report counts as one, however many children it is for.
+    for number in 0..10 {
+        gate.device(&format!("c{number}"), SECRET, Some("l2"));
+    }
+    let child = |number| {
+        format!(r#"{{"device_id":"c{number}","services":[{{"service_id":"Meter","properties":{{}}}}]}}"#)
+    };
+    let children: Vec<String> = (0..10).map(child).collect();
+    let body = format!(r#"{{"devices":[{}]}}"#, children.join(","));
+    std::thread::sleep(Duration::from_millis(1100));
+    let statuses: Vec<u16> = (0..3).map(|_| gate.batch("l2", &two, &body).status).collect();
+    assert_eq!(statuses, [200; 3]);
 }
 
 #[test]

@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 
+use rustls::crypto::aws_lc_rs::{self, kx_group};
 use rustls::version::{TLS12, TLS13};
 use rustls::{HandshakeKind, ProtocolVersion, SupportedProtocolVersion};
 
-use crate::harness::{Gate, Suite, Wire, client_config};
+use crate::harness::{Gate, Suite, Wire, client_config, client_config_of};
 
 fn connect(
     gate: &Gate,
@@ -39,6 +40,24 @@ fn a_client_of_either_key_type_is_served_with_the_certificate_it_can_verify() {
 }
 
 #[test]
+fn a_client_gets_no_certificate_on_a_curve_that_it_did_not_name() {
+    let gate = Gate::start();
+    for (group, part) in [
+        (kx_group::SECP256R1, "_ECDSA_"),
+        (kx_group::SECP384R1, "_RSA_"),
+        (kx_group::X25519, "_RSA_"),
+    ] {
+        let mut provider = aws_lc_rs::default_provider();
+        provider.kx_groups = vec![group];
+        let config = client_config_of(&gate.ca(), provider, &[&TLS12]);
+        let wire = Wire::connect(gate.device, config).unwrap();
+        let suite = wire.stream.conn.negotiated_cipher_suite().unwrap().suite();
+        assert!(format!("{suite:?}").contains(part), "{group:?}: {suite:?}");
+        serves(wire);
+    }
+}
+
+#[test]
 fn tls_1_3_is_an_option() {
     let gate = Gate::start();
     assert!(
@@ -53,6 +72,23 @@ fn tls_1_3_is_an_option() {
     let gate = Gate::builder().with("TLS__VERSIONS", r#"["1.2","1.3"]"#).start();
     serves(connect(&gate, Suite::Any, &[&TLS13]).unwrap());
     serves(connect(&gate, Suite::Rsa, &[&TLS12]).unwrap());
+}
+
+#[test]
+fn only_http_1_is_spoken_whatever_a_client_offers() {
+    let gate = Gate::start();
+    let with = |protocols: &[&str]| {
+        let mut config = rustls::ClientConfig::clone(&client_config(&gate.ca(), Suite::Any, &[&TLS12]));
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        Wire::connect(gate.device, config.into())
+    };
+    let wire = with(&["h2", "http/1.1"]).unwrap();
+    assert_eq!(wire.stream.conn.alpn_protocol(), Some(&b"http/1.1"[..]));
+    serves(wire);
+    let wire = with(&[]).unwrap();
+    assert_eq!(wire.stream.conn.alpn_protocol(), None);
+    serves(wire);
+    assert!(with(&["h2"]).is_err());
 }
 
 #[test]

@@ -167,3 +167,22 @@ fn a_token_killed_while_its_body_comes_stores_nothing() {
     wire.reply().assert_refused(403, "IOTDA.000004", "");
     assert_eq!(gate.stored("t1"), 0);
 }
+
+#[test]
+fn a_token_ends_after_24_hours() {
+    let mut gate = Gate::start();
+    gate.device("t1", SECRET, None);
+    let reply = gate.authenticate("t1", SECRET).json();
+    assert_eq!(reply["expires_in"], 86399);
+    let token = reply["access_token"].as_str().unwrap();
+    gate.stop();
+    for (hours, lives) in [(23, true), (25, false)] {
+        let mut later = Gate::builder().on(&gate.folder).hours_ahead(hours).start();
+        if lives {
+            assert_lives(&later, "t1", token);
+        } else {
+            assert_dead(&later, "t1", token);
+        }
+        later.stop();
+    }
+}

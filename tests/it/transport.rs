@@ -127,6 +127,27 @@ fn the_largest_body_is_taken_and_one_byte_more_refused_while_it_comes() {
 }
 
 #[test]
+fn the_largest_report_is_as_large_as_the_largest_message() {
+    let device = Device::new();
+    let padded = |length: usize| {
+        let report = r#"{"services":[{"service_id":"Meter","properties":{"humidity":1}}]}"#;
+        format!("{report}{}", " ".repeat(length - report.len()))
+    };
+    let reply = device.gate.report("w1", &device.token, &padded(LARGEST));
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    device
+        .gate
+        .report("w1", &device.token, &padded(LARGEST + 1))
+        .assert_refused(403, "IOTDA.021105", "1 MB");
+    // device-auth takes what it has a use for.
+    let body = padded(4097);
+    let mut wire = device.wire();
+    wire.call("POST", "/v5/device-auth", &[], body.as_bytes())
+        .assert_refused(400, "IOTDA.000006", "4096 bytes");
+    assert_eq!(device.gate.stored("w1"), 1);
+}
+
+#[test]
 fn the_content_type_is_not_looked_at_and_codings_only_on_json_paths() {
     let device = Device::new();
     let token = device.token.as_str();

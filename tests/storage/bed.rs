@@ -22,6 +22,7 @@ pub const LIMITS: WriterLimits = WriterLimits {
     queue_bytes: 1 << 24,
     batch_rows: 100,
     batch_bytes: 1 << 20,
+    commit_timeout: std::time::Duration::from_mins(1),
 };
 
 /// Everything of a page of 50.

@@ -7,10 +7,10 @@ use std::sync::{Arc, LazyLock, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use sqlx::sqlite::{SqliteConnection, SqliteSynchronous};
+use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row};
 
-use super::{Listeners, connect, rows, unavailable};
+use super::{DURABLE, Listeners, connect, rows, unavailable};
 use crate::auth::secret::Secret;
 use crate::auth::secret_box::SecretBox;
 use crate::domain::clock::Timestamp;
@@ -246,9 +246,7 @@ impl SqliteCommit {
     /// After a failure it is not known what the connection holds, an open transaction even: nothing is written until a
     /// new one has taken its place.
     async fn recover(&mut self) -> Result<()> {
-        let fresh = connect(&self.path, SqliteSynchronous::Full)
-            .await
-            .map_err(unavailable)?;
+        let fresh = connect(&self.path, DURABLE).await.map_err(unavailable)?;
         let old = std::mem::replace(&mut self.connection, fresh);
         let _ = old.close().await;
         // Another process may have appended: positions go on after the highest.

@@ -29,9 +29,18 @@ use super::writer::{Writer, WriterLimits};
 use super::{RegistryListener, StoreError, Stores};
 use crate::auth::secret_box::SecretBox;
 use crate::domain::clock::Timestamp;
+use crate::files;
 use crate::lifecycle::Lifecycle;
 use crate::observability::Metrics;
 use commit::SqliteCommit;
+
+/// How the log and the registry are written: a commit returns when its pages are flushed.
+#[cfg(not(feature = "synchronous-normal"))]
+const DURABLE: SqliteSynchronous = SqliteSynchronous::Full;
+
+/// Breaks the promise of the 200 on purpose: the power-loss test must be seen to fail with it.
+#[cfg(feature = "synchronous-normal")]
+const DURABLE: SqliteSynchronous = SqliteSynchronous::Normal;
 
 /// What the configuration says of the database.
 #[derive(Clone)]
@@ -107,9 +116,7 @@ pub async fn open(
     };
     make_folder(&path).map_err(|error| fault(&error))?;
 
-    let mut connection = connect(&path, SqliteSynchronous::Full)
-        .await
-        .map_err(|error| fault(&error))?;
+    let mut connection = connect(&path, DURABLE).await.map_err(|error| fault(&error))?;
     migrations::run(&mut connection, &path, migrations::MAIN).await?;
     settings::prepare(&mut connection, &secrets, now)
         .await
@@ -167,12 +174,8 @@ fn path_of(url: &str) -> Option<PathBuf> {
 }
 
 fn make_folder(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
     match path.parent().filter(|folder| *folder != Path::new("")) {
-        Some(folder) => std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder),
+        Some(folder) => files::create_folder(folder, 0o700),
         None => Ok(()),
     }
 }
@@ -222,7 +225,7 @@ async fn connect(path: &Path, synchronous: SqliteSynchronous) -> Result<SqliteCo
 /// `beside` is attached as `followers`, for searches that look into both.
 async fn pool(path: &Path, connections: u32, beside: Option<&Path>) -> Result<SqlitePool, sqlx::Error> {
     // Access keys are written through it, so it is as durable as the writer.
-    let options = connect_options(path, SqliteSynchronous::Full);
+    let options = connect_options(path, DURABLE);
     let beside = beside.map(|path| path.display().to_string());
     SqlitePoolOptions::new()
         .max_connections(connections)

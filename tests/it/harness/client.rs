@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::crypto::aws_lc_rs;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
@@ -25,8 +25,6 @@ pub fn client_config(
     suite: Suite,
     versions: &[&'static SupportedProtocolVersion],
 ) -> Arc<ClientConfig> {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
     let mut provider = aws_lc_rs::default_provider();
     provider.cipher_suites.retain(|offered| {
         let name = format!("{:?}", offered.suite());
@@ -36,6 +34,17 @@ pub fn client_config(
             Suite::Rsa => !name.contains("_ECDSA_"),
         }
     });
+    client_config_of(ca, provider, versions)
+}
+
+/// The same with other suites and groups.
+pub fn client_config_of(
+    ca: &Path,
+    provider: CryptoProvider,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
     let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(versions)
         .unwrap()

@@ -3,7 +3,7 @@
 mod client;
 mod program;
 
-pub use client::{Reply, Suite, Wire, client_config};
+pub use client::{Reply, Suite, Wire, client_config, client_config_of};
 pub use program::{Gate, command, program_output};
 
 use serde_json::Value;
@@ -123,6 +123,26 @@ impl Gate {
         let reply = self.api("GET", &format!("/devices/{device_id}/events?limit=50{query}"), "");
         assert_eq!(reply.status, 200, "{}", reply.text());
         reply.json()["events"].as_array().unwrap().clone()
+    }
+
+    /// All events of a device, newest first, page by page.
+    pub fn all_events(&self, device_id: &str, query: &str) -> Vec<Value> {
+        let (mut wire, mut events) = (self.management_wire(), Vec::new());
+        let mut marker = "f".repeat(24);
+        loop {
+            let path = format!(
+                "/v5/iot/{}/devices/{device_id}/events?limit=50&marker={marker}{query}",
+                self.project_id
+            );
+            let page = wire
+                .call("GET", &path, &[("X-Auth-Token", &self.admin)], b"")
+                .json();
+            events.extend(page["events"].as_array().unwrap().iter().cloned());
+            match page["page"]["marker"].as_str() {
+                Some(next) => next.clone_into(&mut marker),
+                None => return events,
+            }
+        }
     }
 
     /// How many reports and messages of a device are stored (up to 50).

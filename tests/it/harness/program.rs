@@ -16,6 +16,10 @@ use super::client::{Suite, Wire, client_config};
 /// How long a start may take on a machine that is busy with other tests.
 const START: Duration = Duration::from_mins(1);
 
+/// What a recording holds.
+const RECORDED: &str = "trace=openat,open,creat,pwrite64,pwritev,pwritev2,write,writev,fsync,fdatasync,sync_file_range,ftruncate,truncate,\
+                        fallocate,unlink,unlinkat,rename,renameat,renameat2,link,linkat,mkdir,mkdirat,copy_file_range";
+
 /// The binary under test, with an environment of its own.
 pub fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fieldgate"));
@@ -37,6 +41,7 @@ pub fn program_output(arguments: &[&str], environment: &[(&str, &str)]) -> Outpu
 pub struct GateBuilder {
     environment: Vec<(String, String)>,
     folder: Option<PathBuf>,
+    recording: Option<PathBuf>,
 }
 
 impl GateBuilder {
@@ -44,6 +49,24 @@ impl GateBuilder {
     pub fn with(mut self, key: &str, value: &str) -> Self {
         self.environment
             .push((format!("FIELDGATE__{key}"), value.to_owned()));
+        self
+    }
+
+    /// With the clock ahead by so many hours (libfaketime).
+    pub fn hours_ahead(mut self, hours: u32) -> Self {
+        let library =
+            "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1".replace("x86_64", std::env::consts::ARCH);
+        assert!(
+            Path::new(&library).exists(),
+            "{library} is missing; scripts/test installs it"
+        );
+        for (name, value) in [
+            ("LD_PRELOAD", library),
+            ("FAKETIME", format!("+{hours}h")),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+        ] {
+            self.environment.push((name.to_owned(), value));
+        }
         self
     }
 
@@ -59,15 +82,49 @@ impl GateBuilder {
         self
     }
 
+    /// Under strace, which writes every call that changes a file to this one. No other process then touches the database.
+    pub fn recorded_in(mut self, file: &Path) -> Self {
+        self.recording = Some(file.to_owned());
+        self
+    }
+
+    /// The program, under strace where it is recorded; it is this process's child either way.
+    fn command(&self) -> Command {
+        let program = command();
+        let Some(file) = &self.recording else {
+            return program;
+        };
+        let mut strace = Command::new("strace");
+        strace
+            .args([
+                "-D",
+                "-f",
+                "--seccomp-bpf",
+                "-y",
+                "-xx",
+                "-s",
+                "300000",
+                "-ttt",
+                "-o",
+            ])
+            .arg(file)
+            .args(["-e", RECORDED])
+            .arg(program.get_program())
+            .env_clear()
+            .envs(std::env::vars_os().filter(|(name, _)| name == "PATH"));
+        strace
+    }
+
     /// Starts `quickstart` and waits until it listens; makes an administrator's key beside it.
     pub fn start(self) -> Gate {
         let environment = self.environment.clone();
+        let (mut command, is_recorded) = (self.command(), self.recording.is_some());
         let own = self.folder.is_none().then(|| tempfile::tempdir().unwrap());
         let folder = self
             .folder
             .unwrap_or_else(|| own.as_ref().unwrap().path().join("data"));
         let log = folder.with_extension("log");
-        let mut child = command()
+        let mut child = command
             .args(["quickstart", "--data-dir"])
             .arg(&folder)
             .env("FIELDGATE__DEVICE__LISTEN", "127.0.0.1:0")
@@ -99,7 +156,11 @@ impl GateBuilder {
         };
         gate.device = gate.listening("device");
         gate.management = gate.listening("management");
-        (gate.admin, gate.project_id) = gate.key("admin");
+        (gate.admin, gate.project_id) = if is_recorded {
+            gate.printed_key()
+        } else {
+            gate.key("admin")
+        };
         gate
     }
 }
@@ -146,6 +207,17 @@ impl Gate {
             .unwrap()
             .recv_timeout(START)
             .unwrap_or_else(|error| panic!("{error}: {}", self.log()))
+    }
+
+    /// The key and the project that quickstart prints.
+    fn printed_key(&self) -> (String, String) {
+        let after = |start: &str| loop {
+            if let Some(rest) = self.line().strip_prefix(start) {
+                return rest.to_owned();
+            }
+        };
+        let api = after("API=");
+        (after("AUTH="), api.rsplit('/').next().unwrap().to_owned())
     }
 
     /// What it logged.
@@ -200,11 +272,17 @@ impl Gate {
 
     /// The most memory that it ever held.
     pub fn peak_memory_bytes(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    /// The memory that it holds now.
+    pub fn memory_bytes(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    fn memory(&self, kind: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:"))
-            .unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(kind)).unwrap();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
@@ -255,6 +333,7 @@ impl Gate {
         let same = GateBuilder {
             environment: self.environment.clone(),
             folder: Some(self.folder.clone()),
+            recording: None,
         };
         let mut next = same.start();
         next.own = self.own.take();
