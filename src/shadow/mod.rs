@@ -23,6 +23,9 @@ pub use status::{StatusFollower, status_body};
 /// How often a change with a version is tried again while reports of the device come in between.
 const TRIES: usize = 20;
 
+/// How many events of the tail, of up to 1 MB each, a read holds at once.
+const TAIL_STEP: usize = 16;
+
 /// Reads shadows and sets desired values.
 #[derive(Clone)]
 pub struct Shadows {
@@ -86,10 +89,11 @@ impl Shadows {
         };
         let end = Position(last.0.saturating_add(1));
         let tail = self.log.scan_back(&filter, cursor, end, u32::MAX).await?;
-        let mut events = self.log.events(&tail).await?;
-        events.reverse();
-        for stored in &events {
-            shadow.apply(&stored.event, self.limits);
+        // Newest first, the tail and each answer; what is applied is in order.
+        for positions in tail.rchunks(TAIL_STEP) {
+            for stored in self.log.events(positions).await?.iter().rev() {
+                shadow.apply(&stored.event, self.limits);
+            }
         }
         Ok(Snapshot { shadow, at: last })
     }
