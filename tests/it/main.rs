@@ -26,6 +26,7 @@ mod quickstart;
 mod sdk;
 mod signatures;
 mod simulate;
+mod stream;
 mod strictness;
 mod tls;
 mod tokens;
