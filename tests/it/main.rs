@@ -12,6 +12,7 @@ mod crash;
 mod crowds;
 mod device_paths;
 mod faults;
+mod field_rules;
 mod foreign;
 mod harness;
 mod import;
@@ -23,7 +24,10 @@ mod openapi;
 mod order_of_checks;
 mod power_loss;
 mod quickstart;
+mod registry;
 mod sdk;
+
+mod shadow;
 mod signatures;
 mod simulate;
 mod stream;

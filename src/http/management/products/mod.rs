@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use super::ManagementState;
-use super::apps::space;
+use super::apps::{self, space};
 use crate::domain::event_time;
 use crate::domain::ids::{AppId, ProductId};
 use crate::http::error::{ApiError, ErrorKind};
@@ -130,8 +130,7 @@ impl ProductPath {
 
     /// Loads it.
     pub async fn load(&self, state: &ManagementState) -> Result<Product, ApiError> {
-        let app = self.query.app_id.as_deref().map(AppId::parse).transpose();
-        let app = app.map_err(|error| ApiError::new(ErrorKind::INVALID_INPUT, format!("app_id: {error}")))?;
+        let app = apps::named(state, self.query.app_id.as_deref()).await?;
         let missing = |_| ApiError::new(ErrorKind::NO_PRODUCT, format!("product_id: {}", self.product_id));
         let product_id = ProductId::parse(&self.product_id).map_err(missing)?;
         load(state, &product_id, app.as_ref()).await
