@@ -30,6 +30,7 @@ mod sdk;
 mod shadow;
 mod signatures;
 mod simulate;
+mod stream;
 mod strictness;
 mod tls;
 mod tokens;
