@@ -22,10 +22,10 @@ pub(super) type ProductKeys = HashMap<String, Vec<i64>>;
 pub(super) fn product_ids(search: &DeviceSearch) -> Vec<String> {
     fn walk(tree: &Tree<Condition>, ids: &mut Vec<String>) {
         match tree {
-            Tree::Leaf(Condition::Text { field, test }) => match (field, test) {
-                (TextField::ProductId, TextTest::Choice(Choice::Equal(id))) => ids.push(id.clone()),
-                _ => {}
-            },
+            Tree::Leaf(Condition::Text {
+                field: TextField::ProductId,
+                test: TextTest::Choice(Choice::Equal(id)),
+            }) => ids.push(id.clone()),
             Tree::Leaf(_) => {}
             Tree::And(parts) | Tree::Or(parts) => parts.iter().for_each(|part| walk(part, ids)),
         }
