@@ -4,6 +4,7 @@
 mod certs;
 mod check_config;
 mod client;
+mod devices;
 mod healthcheck;
 mod keys;
 mod migrate;
@@ -47,6 +48,8 @@ enum Command {
     Certs(certs::CertsArgs),
     /// Ask the running instance whether it is up: exit code 0, or 1 with a reason
     Healthcheck(PlaceArgs),
+    /// Manage devices through a running server
+    Devices(devices::DevicesArgs),
     /// Let a fleet of simulated devices report to a server, and check what it answers and stores
     Simulate(Box<simulate::SimulateArgs>),
 }
@@ -84,6 +87,7 @@ pub fn run() -> ExitCode {
         Command::Migrate(args) => migrate::run(&args),
         Command::Certs(args) => certs::run(&args),
         Command::Healthcheck(place) => healthcheck::run(&place),
+        Command::Devices(args) => devices::run(&args),
         Command::Simulate(args) => simulate::run(&args),
     };
     match outcome {
