@@ -6,8 +6,9 @@ mod retention;
 
 use std::sync::Arc;
 
+use crate::domain::envelope;
+use crate::domain::event::{EventKind, StoredEvent};
 use crate::domain::ids::Position;
-use crate::domain::{envelope, event::StoredEvent};
 use crate::storage::{EventFilter, EventLog, FollowerStore, PageRequest, Result, Stores};
 
 pub use indexer::Indexer;
@@ -46,6 +47,15 @@ impl History {
         // Payloads are read for what is shown alone: what is skipped may be hundreds of messages of 1 MB.
         let shown = found.get(page.offset as usize..).unwrap_or_default();
         self.envelopes(&self.log.events(shown).await?).await
+    }
+
+    /// The event at a position, with its envelope; none when the log does not hold it, or it is internal.
+    pub async fn event(&self, position: Position) -> Result<Option<(EventKind, String)>> {
+        let mut events = self.log.events(&[position]).await?;
+        events.retain(|stored| !stored.event.kind.is_internal());
+        let kind = events.first().map(|stored| stored.event.kind);
+        let shown = self.envelopes(&events).await?.pop();
+        Ok(kind.zip(shown).map(|(kind, (_, envelope))| (kind, envelope)))
     }
 
     async fn envelopes(&self, events: &[StoredEvent]) -> Result<Vec<(Position, String)>> {

@@ -2,3 +2,4 @@
 //! them goes out.
 
 pub mod sql;
+pub mod subject;

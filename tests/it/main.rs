@@ -21,6 +21,7 @@ mod management;
 mod openapi;
 mod order_of_checks;
 mod quickstart;
+mod routing_rules;
 mod signatures;
 mod strictness;
 mod tls;

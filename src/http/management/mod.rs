@@ -8,6 +8,7 @@ mod events;
 mod metrics;
 mod products;
 mod projects;
+mod routing_rules;
 mod shadow;
 mod tags;
 mod tokens;
@@ -147,7 +148,8 @@ fn paths() -> OpenApiRouter<ManagementState> {
         ))
         .routes(routes!(events::handle))
         .routes(routes!(trace::handle))
-        .routes(routes!(audit::handle));
+        .routes(routes!(audit::handle))
+        .routes(routes!(routing_rules::test_rule::handle));
     OpenApiRouter::default()
         .nest("/v5/iot/{project_id}", unbuilt::add_to(project))
         .routes(routes!(projects::handle))
