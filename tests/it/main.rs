@@ -25,8 +25,8 @@ mod order_of_checks;
 mod power_loss;
 mod quickstart;
 mod registry;
+mod routing_rules;
 mod sdk;
-
 mod shadow;
 mod signatures;
 mod simulate;
