@@ -32,6 +32,7 @@ mod signatures;
 mod simulate;
 mod stream;
 mod strictness;
+mod tail;
 mod tls;
 mod tokens;
 mod transport;
