@@ -1,4 +1,5 @@
-//! The storage roles as traits, and the records they speak of. Backends live in folders of their own (`sqlite`);
+//! The storage roles as traits, and the records they speak of. Backends live in folders of their own (`sqlite`), what they
+//! share in `sql`;
 //! callers hold `Arc<dyn …>` and never learn which one. What a trait promises is checked by one contract suite.
 //!
 //! Writes of the registry and of the log go through one group-commit writer, so that a change and its event are
@@ -10,6 +11,7 @@ mod follower_store;
 mod registry;
 mod settings;
 mod shadow_store;
+mod sql;
 pub mod sqlite;
 pub mod writer;
 

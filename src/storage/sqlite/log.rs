@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::commit::Change;
-use super::{Sqlite, rows, unavailable};
+use super::{Sqlite, unavailable};
 use crate::domain::event::{DeviceDescription, EventKind, NewEvent, StoredEvent};
 use crate::domain::ids::{Position, VersionKey};
+use crate::storage::sql::changes::Change;
+use crate::storage::sql::{SqlStore, rows};
 use crate::storage::{EventFilter, EventLog, IndexEntry, LogBounds, PurgeRequest, Result};
 
 #[async_trait]

@@ -1,16 +1,21 @@
 //! Which devices a list's filter, a search or a query by tags means, as conditions on `devices d` alone: what they name
 //! is looked up in subqueries, so that an index of `devices` finds them.
 
-use sqlx::{QueryBuilder, Sqlite as Database};
-
-use super::rows;
+use super::{Statement as Query, Value, rows};
 use crate::domain::clock::Timestamp;
 use crate::domain::device_search::{
     Choice, Condition, DeviceSearch, Direction, OrderedTest, TextField, TextTest, Tree,
 };
 use crate::storage::{AnyTag, DeviceFilter};
 
-type Query = QueryBuilder<Database>;
+/// Who counts as ONLINE.
+#[derive(Clone, Copy)]
+pub(super) struct Online {
+    /// The table of devices' activity.
+    pub(super) activity: &'static str,
+    /// Whoever was last heard at or after this.
+    pub(super) since: Timestamp,
+}
 
 /// ` AND …` for each member of the filter.
 pub(super) fn push_filter(query: &mut Query, filter: &DeviceFilter) {
@@ -69,14 +74,14 @@ pub(super) fn push_any_tag(query: &mut Query, tags: &AnyTag) {
 }
 
 /// The devices that a search finds.
-pub(super) fn query(search: &DeviceSearch, online_since: Timestamp) -> Query {
+pub(super) fn query(search: &DeviceSearch, online: Online) -> Query {
     let direction = match search.order {
         Direction::Ascending => "ASC",
         Direction::Descending => "DESC",
     };
     let mut query = Query::new(rows::DEVICE);
     query.push(" WHERE d.device_key IN (SELECT d.device_key FROM devices d WHERE ");
-    push_search(&mut query, search, online_since);
+    push_search(&mut query, search, online);
     query.push(format!(" ORDER BY d.device_key {direction} LIMIT "));
     query
         .push_bind(search.limit)
@@ -87,19 +92,19 @@ pub(super) fn query(search: &DeviceSearch, online_since: Timestamp) -> Query {
 }
 
 /// How many match it.
-pub(super) fn count(search: &DeviceSearch, online_since: Timestamp) -> Query {
+pub(super) fn count(search: &DeviceSearch, online: Online) -> Query {
     let mut query = Query::new("SELECT count(*) FROM devices d WHERE ");
-    push_search(&mut query, search, online_since);
+    push_search(&mut query, search, online);
     query
 }
 
-fn push_search(query: &mut Query, search: &DeviceSearch, online_since: Timestamp) {
+fn push_search(query: &mut Query, search: &DeviceSearch, online: Online) {
     match &search.filter {
         None => {
             query.push("1 = 1");
         }
         Some(filter) => push_tree(query, filter, &mut |query, condition| {
-            push_condition(query, condition, online_since);
+            push_condition(query, condition, online);
         }),
     }
 }
@@ -120,15 +125,16 @@ fn push_tree<C>(query: &mut Query, tree: &Tree<C>, leaf: &mut impl FnMut(&mut Qu
     query.push(")");
 }
 
-fn push_condition(query: &mut Query, condition: &Condition, online_since: Timestamp) {
+fn push_condition(query: &mut Query, condition: &Condition, online: Online) {
     match condition {
         Condition::Text { field, test } => push_text_field(query, *field, test),
         Condition::Status(choice) => {
             query.push("CASE WHEN d.frozen THEN 'FROZEN' ELSE coalesce((SELECT CASE WHEN a.last_seen_ms >= ");
-            query.push_bind(online_since.0).push(
-                " THEN 'ONLINE' WHEN a.last_seen_ms > 0 THEN 'OFFLINE' END FROM followers.device_activity a
-                 WHERE a.device_key = d.device_key), 'INACTIVE') END",
-            );
+            query
+                .push_bind(online.since.0)
+                .push(" THEN 'ONLINE' WHEN a.last_seen_ms > 0 THEN 'OFFLINE' END FROM ")
+                .push(online.activity)
+                .push(" a WHERE a.device_key = d.device_key), 'INACTIVE') END");
             push_choice(query, choice, |status| status.as_str().to_owned());
         }
         Condition::NodeType(choice) => {
@@ -234,27 +240,26 @@ fn push_ordered<T>(
     }
 }
 
-/// ` = …`, ` IS NOT …`, ` IN (…)` or ` NOT IN (…)`, after an expression.
-fn push_choice<T, V>(query: &mut Query, choice: &Choice<T>, value: impl Fn(&T) -> V)
-where
-    V: Send + 'static + for<'q> sqlx::Encode<'q, Database> + sqlx::Type<Database>,
-{
+/// ` = …`, ` IS DISTINCT FROM …`, ` IN (…)` or ` NOT IN (…)`, after an expression.
+fn push_choice<T, V: Into<Value>>(query: &mut Query, choice: &Choice<T>, value: impl Fn(&T) -> V) {
     let (operator, list) = match choice {
         Choice::Equal(one) => {
             query.push(" = ").push_bind(value(one));
             return;
         }
         Choice::NotEqual(one) => {
-            query.push(" IS NOT ").push_bind(value(one));
+            query.push(" IS DISTINCT FROM ").push_bind(value(one));
             return;
         }
         Choice::In(list) => (" IN (", list),
         Choice::NotIn(list) => (" NOT IN (", list),
     };
     query.push(operator);
-    let mut separated = query.separated(", ");
-    for one in list {
-        separated.push_bind(value(one));
+    for (index, one) in list.iter().enumerate() {
+        if index > 0 {
+            query.push(", ");
+        }
+        query.push_bind(value(one));
     }
     query.push(")");
 }
