@@ -1,4 +1,4 @@
-//! The storage roles as traits, and the records they speak of. Backends live in folders of their own (`sqlite`), what they
+//! The storage roles as traits, and the records they speak of. Backends live in folders of their own (`sqlite`, `postgres`), what they
 //! share in `sql`;
 //! callers hold `Arc<dyn …>` and never learn which one. What a trait promises is checked by one contract suite.
 //!
@@ -8,6 +8,7 @@
 mod audit;
 mod event_log;
 mod follower_store;
+pub mod postgres;
 mod registry;
 mod settings;
 mod shadow_store;

@@ -3,7 +3,7 @@
 use super::Columns;
 use crate::auth::secret_box::SecretBox;
 use crate::domain::clock::Timestamp;
-use crate::domain::event::{EventKind, NewEvent, StoredEvent};
+use crate::domain::event::{DeviceDescription, EventKind, NewEvent, StoredEvent};
 use crate::domain::ids::{
     AppId, DeviceId, DeviceKey, NodeId, Position, ProductId, ProductKey, RequestId, VersionKey,
 };
@@ -122,6 +122,18 @@ fn app_beside(row: &impl Columns) -> Result<App> {
         name: row.text("app_name")?,
         is_default: row.flag("app_is_default")?,
         created: Timestamp(row.int("app_created_ms")?),
+    })
+}
+
+/// From all columns of a version of a device's description.
+pub(in crate::storage) fn description(row: &impl Columns) -> Result<DeviceDescription> {
+    Ok(DeviceDescription {
+        app_id: row.text("app_id")?,
+        device_id: row.text("device_id")?,
+        node_id: row.text("node_id")?,
+        product_id: row.text("product_id")?,
+        gateway_id: row.text("gateway_id")?,
+        tags: row.optional_text("tags")?,
     })
 }
 

@@ -1,0 +1,112 @@
+//! Two writers in processes of their own: a follower that reads as it goes misses nothing. With `append-without-lock` it
+//! must be seen to fail.
+
+use std::collections::HashSet;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use fieldgate::domain::event::NewEvent;
+use fieldgate::domain::ids::{Position, RequestId};
+
+use crate::bed::{LIMITS, NOW, message};
+use crate::postgres::{database, stores};
+
+/// Of each process.
+const BATCHES: u32 = 5000;
+
+/// How many batches of a process may be under way at once.
+const AT_ONCE: u32 = 4;
+
+const URL: &str = "FIELDGATE_TEST_WRITER_URL";
+const NUMBER: &str = "FIELDGATE_TEST_WRITER_NUMBER";
+
+fn writer(url: &str, number: u8) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "writers::writes_for_the_test_of_two_writers",
+            "--ignored",
+        ])
+        .env(URL, url)
+        .env(NUMBER, number.to_string())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+fn id(writer: u8, batch: u32) -> RequestId {
+    let mut bytes = [writer; 10];
+    bytes[..4].copy_from_slice(&batch.to_be_bytes());
+    RequestId::new(NOW, bytes)
+}
+
+/// The other process.
+#[tokio::test]
+#[ignore = "started by the test of two writers"]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test that starts it says so in the environment"
+)]
+async fn writes_for_the_test_of_two_writers() {
+    let url = std::env::var(URL).unwrap();
+    let number: u8 = std::env::var(NUMBER).unwrap().parse().unwrap();
+    let stores = stores(&url, LIMITS, 1000).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for task in 0..AT_ONCE {
+        let log = stores.log.clone();
+        tasks.spawn(async move {
+            for batch in (task..BATCHES).step_by(AT_ONCE as usize) {
+                let event = NewEvent {
+                    request_id: id(number, batch),
+                    ..message("x")
+                };
+                let size = 1 + batch as usize % 3;
+                log.append(vec![event; size]).await.unwrap();
+                // A pause of a length that repeats at no simple period.
+                tokio::time::sleep(Duration::from_micros(u64::from(batch * 7919 % 1009))).await;
+            }
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap();
+    }
+    stores.log.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_follower_sees_every_event_of_two_writers_in_order_and_none_late() {
+    let Some(database) = database() else { return };
+    let follower = stores(&database.url(), LIMITS, 1000).await;
+    let mut writers = [1, 2].map(|number| writer(&database.url(), number));
+    let expected: usize = (0..BATCHES).map(|batch| 1 + batch as usize % 3).sum::<usize>() * 2;
+    let (mut cursor, mut seen) = (Position::START, HashSet::new());
+    let end = Instant::now() + Duration::from_mins(5);
+    let mut ended = false;
+    loop {
+        let events = follower.log.read(cursor, 1000).await.unwrap();
+        for stored in &events {
+            assert!(stored.position > cursor);
+            cursor = stored.position;
+            seen.insert(stored.position);
+        }
+        if events.is_empty() {
+            if ended {
+                break;
+            }
+            ended = writers.iter_mut().all(|writer| {
+                writer.try_wait().unwrap().is_some_and(|status| {
+                    assert!(status.success(), "a writer failed");
+                    true
+                })
+            });
+        }
+        assert!(Instant::now() < end, "{} of {expected}", seen.len());
+    }
+    let all = follower.log.read(Position::START, u32::MAX).await.unwrap();
+    assert_eq!(all.len(), expected, "stored");
+    let late = all
+        .iter()
+        .filter(|stored| !seen.contains(&stored.position))
+        .count();
+    assert_eq!(late, 0, "events that came behind the follower, of {expected}");
+}
