@@ -14,9 +14,6 @@ use crate::postgres::{database, stores};
 /// Of each process.
 const BATCHES: u32 = 5000;
 
-/// How many batches of a process may be under way at once.
-const AT_ONCE: u32 = 4;
-
 const URL: &str = "FIELDGATE_TEST_WRITER_URL";
 const NUMBER: &str = "FIELDGATE_TEST_WRITER_NUMBER";
 
@@ -51,24 +48,15 @@ async fn writes_for_the_test_of_two_writers() {
     let url = std::env::var(URL).unwrap();
     let number: u8 = std::env::var(NUMBER).unwrap().parse().unwrap();
     let stores = stores(&url, LIMITS, 1000).await;
-    let mut tasks = tokio::task::JoinSet::new();
-    for task in 0..AT_ONCE {
-        let log = stores.log.clone();
-        tasks.spawn(async move {
-            for batch in (task..BATCHES).step_by(AT_ONCE as usize) {
-                let event = NewEvent {
-                    request_id: id(number, batch),
-                    ..message("x")
-                };
-                let size = 1 + batch as usize % 3;
-                log.append(vec![event; size]).await.unwrap();
-                // A pause of a length that repeats at no simple period.
-                tokio::time::sleep(Duration::from_micros(u64::from(batch * 7919 % 1009))).await;
-            }
-        });
-    }
-    while let Some(done) = tasks.join_next().await {
-        done.unwrap();
+    for batch in 0..BATCHES {
+        let event = NewEvent {
+            request_id: id(number, batch),
+            ..message("x")
+        };
+        let size = 1 + batch as usize % 3;
+        stores.log.append(vec![event; size]).await.unwrap();
+        // A pause of a length that repeats at no simple period.
+        tokio::time::sleep(Duration::from_micros(u64::from(batch * 7919 % 1009))).await;
     }
     stores.log.close().await;
 }

@@ -4,7 +4,7 @@ mod client;
 mod program;
 
 pub use client::{Reply, Suite, Wire, client_config, client_config_of};
-pub use program::{Gate, command, program_output};
+pub use program::{Gate, command, on_sqlite, program_output};
 
 use serde_json::Value;
 
