@@ -29,7 +29,7 @@ CREATE TABLE devices (
     device_id TEXT COLLATE "C" NOT NULL UNIQUE,
     node_id TEXT COLLATE "C" NOT NULL,
     product_key BIGINT NOT NULL REFERENCES products (product_key),
-    gateway_key BIGINT REFERENCES devices (device_key),
+    gateway_key BIGINT REFERENCES devices (device_key) DEFERRABLE,
     name TEXT COLLATE "C",
     description TEXT COLLATE "C",
     extension_info TEXT COLLATE "C",

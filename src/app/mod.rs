@@ -1,5 +1,6 @@
 //! The composition root: from a configuration to a running instance. The one place that names concrete backends.
 
+mod copy;
 mod stores;
 
 use std::path::Path;
@@ -83,6 +84,7 @@ pub enum StartError {
     Signals(std::io::Error),
 }
 
+pub use copy::copy;
 use stores::open_stores;
 pub use stores::{open_beside, open_existing};
 

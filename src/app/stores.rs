@@ -57,7 +57,7 @@ pub(super) async fn open_stores(
     Ok((stores, master))
 }
 
-fn is_postgres(url: &str) -> bool {
+pub(super) fn is_postgres(url: &str) -> bool {
     url.starts_with("postgres")
 }
 
@@ -71,7 +71,7 @@ fn writer_limits(config: &Config) -> WriterLimits {
     }
 }
 
-fn postgres_options(config: &Config, metrics: Arc<Metrics>) -> postgres::PostgresOptions {
+pub(super) fn postgres_options(config: &Config, metrics: Arc<Metrics>) -> postgres::PostgresOptions {
     let storage = &config.storage;
     postgres::PostgresOptions {
         metrics,

@@ -298,3 +298,55 @@ fn a_promoted_synchronous_standby_has_everything_that_was_acknowledged() {
         standby.promote();
     });
 }
+
+#[test]
+fn everything_is_copied_and_tokens_and_positions_go_on() {
+    let Some(server) = server() else { return };
+    let database = Database::create(&server);
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let from = format!("sqlite://{}", data.join("fieldgate.db").display());
+    let mut gate = Gate::builder().with("STORAGE__URL", &from).on(&data).start();
+    gate.device("meter", SECRET, None);
+    gate.device("gone", SECRET, None);
+    assert_eq!(gate.api("DELETE", "/devices/gone", "").status, 204);
+    let token = gate.token("meter", SECRET);
+    for number in 0..100 {
+        let body = format!(r#"{{"b":1e3,"a":"x\u0000y","n":{number}}}"#);
+        assert_eq!(gate.message("meter", &token, body.as_bytes()).status, 200);
+    }
+    assert_eq!(gate.message("meter", "no token", b"x").status, 403);
+    // Followers write once a second.
+    std::thread::sleep(Duration::from_millis(2500));
+    let (before, key) = (gate.all_events("meter", ""), gate.admin.clone());
+    gate.stop();
+
+    let data_dir = data.to_str().unwrap();
+    let copy = |to: &str| {
+        let arguments = ["copy", "--from", &from, "--to", to, "--data-dir", data_dir];
+        command().args(arguments).output().unwrap()
+    };
+    let copied = copy(&database.url());
+    assert!(copied.status.success(), "{copied:?}");
+    let said = String::from_utf8(copied.stdout).unwrap();
+    assert!(said.contains("everything was copied and compared"), "{said}");
+    let again = copy(&database.url());
+    assert!(!again.status.success());
+    assert!(String::from_utf8(again.stderr).unwrap().contains("is not empty"));
+
+    let gate = Gate::builder()
+        .with("STORAGE__URL", &database.url())
+        .on(&data)
+        .start();
+    assert_eq!(gate.all_events("meter", ""), before);
+    assert_eq!(gate.message("meter", &token, b"later").status, 200);
+    let newest = gate.events("meter", "&kind=message").remove(0);
+    assert_eq!(newest["notify_data"]["body"]["content"], "later");
+    gate.device("made_later", SECRET, None);
+    let path = format!("/v5/iot/{}/devices", gate.project_id);
+    let old_key = [("X-Auth-Token", key.as_str())];
+    assert_eq!(
+        gate.management_wire().call("GET", &path, &old_key, b"").status,
+        200
+    );
+}

@@ -228,12 +228,17 @@ impl FollowerStore for Postgres {
 
 /// What two entries that tell the same have in common.
 fn telling(entry: &NewTraceEntry) -> Vec<u8> {
+    let texts = [&entry.method, &entry.path, &entry.code, &entry.message];
+    digest(texts.map(String::as_str), entry.status)
+}
+
+pub(super) fn digest(texts: [&str; 4], status: u16) -> Vec<u8> {
     let mut digest = Context::new(&SHA256);
-    for part in [&entry.method, &entry.path, &entry.code, &entry.message] {
-        digest.update(&(part.len() as u64).to_be_bytes());
-        digest.update(part.as_bytes());
+    for text in texts {
+        digest.update(&(text.len() as u64).to_be_bytes());
+        digest.update(text.as_bytes());
     }
-    digest.update(&entry.status.to_be_bytes());
+    digest.update(&status.to_be_bytes());
     digest.finish().as_ref().to_vec()
 }
 

@@ -7,6 +7,7 @@
 
 mod commit;
 mod connect;
+pub(super) mod copy_target;
 mod follower_store;
 mod listener;
 mod log;
@@ -68,6 +69,9 @@ pub enum OpenError {
         /// The unknown step.
         step: i64,
     },
+    /// It is to be copied into and holds something.
+    #[error("the database to copy into is not empty")]
+    NotEmpty,
     /// Its secrets are sealed under another master key.
     #[error(
         "the master key is not the one that the database of storage.url was made with, so its secrets cannot be read: put \
@@ -154,11 +158,7 @@ async fn prepare(
         .connect_for_migration()
         .await
         .map_err(|error| fault(&error))?;
-    // Let go when the connection ends.
-    sqlx::query("SELECT pg_advisory_lock(7166381, 0)")
-        .execute(&mut connection)
-        .await
-        .map_err(|error| fault(&error))?;
+    lock(&mut connection).await.map_err(|error| fault(&error))?;
     migrations::run(&mut connection).await?;
     let check = settings::check(&mut connection, secrets).await;
     match check.map_err(|error| fault(&error))? {
@@ -174,6 +174,14 @@ async fn prepare(
         .await
         .map_err(|error| fault(&error))?;
     connect::close(connection).await;
+    Ok(())
+}
+
+/// Keeps every other program from changing the schema until the connection ends.
+async fn lock(connection: &mut sqlx::PgConnection) -> std::result::Result<(), sqlx::Error> {
+    sqlx::query("SELECT pg_advisory_lock(7166381, 0)")
+        .execute(connection)
+        .await?;
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 //! for what followers keep, out of the writer's way. WAL with `synchronous=FULL` in the first, set and asserted.
 
 mod commit;
+pub(super) mod copy_source;
 mod follower_store;
 mod log;
 mod migrations;
