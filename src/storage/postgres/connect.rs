@@ -101,7 +101,7 @@ impl Connector {
             Ok(connection)
         };
         let timeout = tokio::time::timeout(self.connect_timeout, connecting).await;
-        timeout.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+        timeout.unwrap_or_else(|_| Err(no_answer()))
     }
 
     /// Connections that come when they are asked for.
@@ -112,6 +112,12 @@ impl Connector {
             .after_connect(|connection, _| Box::pin(assert_durable(connection)))
             .connect_lazy_with(self.bounded())
     }
+}
+
+/// What a connection that did not come in time is.
+pub(super) fn no_answer() -> sqlx::Error {
+    let error = std::io::Error::new(std::io::ErrorKind::TimedOut, "the server did not answer in time");
+    sqlx::Error::Io(error)
 }
 
 /// A server that takes writes, and a session that waits for them to be on disk.

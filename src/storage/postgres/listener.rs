@@ -8,7 +8,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgListener, PgNotification};
 use tokio_util::sync::CancellationToken;
 
-use super::connect::{Connector, Outage};
+use super::connect::{Connector, Outage, no_answer};
 use crate::domain::ids::{DeviceId, DeviceKey, ProductKey};
 use crate::storage::RegistryChange;
 use crate::storage::sql::Listeners;
@@ -154,7 +154,7 @@ async fn listen(connector: &Connector) -> Result<PgListener, sqlx::Error> {
         Ok(listener)
     };
     let timeout = tokio::time::timeout(connector.connect_timeout(), connecting).await;
-    timeout.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+    timeout.unwrap_or_else(|_| Err(no_answer()))
 }
 
 #[cfg(test)]
