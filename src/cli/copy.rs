@@ -10,7 +10,7 @@ use crate::app;
 
 #[derive(Args)]
 pub(super) struct CopyArgs {
-    /// Where everything is: sqlite://PATH; its server is stopped
+    /// Where everything is: `sqlite://PATH`; its server is stopped
     #[arg(long, value_name = "URL")]
     from: String,
     /// An empty database: `postgres://USER@HOST/DATABASE`; a password may come from --to-file

@@ -5,6 +5,7 @@ mod certs;
 mod check_config;
 mod client;
 mod copy;
+mod devices;
 mod healthcheck;
 mod keys;
 mod migrate;
@@ -50,6 +51,8 @@ enum Command {
     Certs(certs::CertsArgs),
     /// Ask the running instance whether it is up: exit code 0, or 1 with a reason
     Healthcheck(PlaceArgs),
+    /// Manage devices through a running server
+    Devices(devices::DevicesArgs),
     /// Let a fleet of simulated devices report to a server, and check what it answers and stores
     Simulate(Box<simulate::SimulateArgs>),
 }
@@ -88,6 +91,7 @@ pub fn run() -> ExitCode {
         Command::Migrate(args) => migrate::run(&args),
         Command::Certs(args) => certs::run(&args),
         Command::Healthcheck(place) => healthcheck::run(&place),
+        Command::Devices(args) => devices::run(&args),
         Command::Simulate(args) => simulate::run(&args),
     };
     match outcome {

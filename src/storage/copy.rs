@@ -127,6 +127,12 @@ impl Digester {
         }
     }
 
+    fn add_all(&mut self, rows: &[Vec<Value>]) {
+        for row in rows {
+            self.add(row);
+        }
+    }
+
     fn finish(self, table: &'static str) -> Digest {
         Digest {
             table,
@@ -254,7 +260,7 @@ pub(super) async fn copy(
         let more = more.iter().find(|more| more.table == table.name).copied();
         let mut digester = Digester::new();
         let copying = async |rows: Vec<Vec<Value>>| {
-            rows.iter().for_each(|row| digester.add(row));
+            digester.add_all(&rows);
             done += rows.len() as u64;
             target.execute(table.insert(rows, more)).await?;
             progress(done, table.name);
@@ -267,7 +273,7 @@ pub(super) async fn copy(
         let mut digester = Digester::new();
         progress(done, &format!("comparing {}", table.name));
         read(target, table, async |rows| {
-            rows.iter().for_each(|row| digester.add(row));
+            digester.add_all(&rows);
             Ok(())
         })
         .await?;

@@ -213,7 +213,7 @@ fn survives(gate: &Gate, outage: impl Fn(&Told)) {
     }
     let acknowledged = told.acknowledged.into_inner().unwrap();
     let refused = told.refused.into_inner();
-    println!(
+    eprintln!(
         "{} acknowledged, {refused} refused, {} stored",
         acknowledged.len(),
         stored.len()

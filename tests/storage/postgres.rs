@@ -229,7 +229,7 @@ async fn another_nodes_changes_are_heard_within_a_second_also_after_the_listener
     assert!(matches!(change, RegistryChange::Device(_, key) if key == device.key));
 
     let mut connection = raw(&database).await;
-    sqlx::query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' OR query = 'SELECT 1'")
+    sqlx::query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' OR query LIKE 'SELECT coalesce(max%'")
         .execute(&mut connection)
         .await
         .unwrap();

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use fieldgate::domain::event::NewEvent;
 use fieldgate::domain::ids::{Position, RequestId};
+use fieldgate::storage::ReadLimit;
 
-use crate::bed::{LIMITS, NOW, message};
+use crate::bed::{LIMITS, NOW, message, read_all};
 use crate::postgres::{database, stores};
 
 /// Of each process.
@@ -71,7 +72,11 @@ async fn a_follower_sees_every_event_of_two_writers_in_order_and_none_late() {
     let end = Instant::now() + Duration::from_mins(5);
     let mut ended = false;
     loop {
-        let events = follower.log.read(cursor, 1000).await.unwrap();
+        let limit = ReadLimit {
+            rows: 1000,
+            bytes: u64::MAX,
+        };
+        let events = follower.log.read(cursor, limit).await.unwrap().events;
         for stored in &events {
             assert!(stored.position > cursor);
             cursor = stored.position;
@@ -90,7 +95,7 @@ async fn a_follower_sees_every_event_of_two_writers_in_order_and_none_late() {
         }
         assert!(Instant::now() < end, "{} of {expected}", seen.len());
     }
-    let all = follower.log.read(Position::START, u32::MAX).await.unwrap();
+    let all = read_all(&*follower.log).await;
     assert_eq!(all.len(), expected, "stored");
     let late = all
         .iter()

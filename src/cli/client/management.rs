@@ -83,8 +83,13 @@ impl Management {
         Err(format!("the management API answered {status} for {path}: {said}{advice}").into())
     }
 
-    /// Calls again, within bounds, when the server can take nothing right now.
-    async fn call(&self, method: &Method, path: &str, body: String) -> Result<Answer, Failure> {
+    /// Any call, with whatever answer. Calls again, within bounds, when the server can take nothing right now.
+    pub(in crate::cli) async fn call(
+        &self,
+        method: &Method,
+        path: &str,
+        body: String,
+    ) -> Result<Answer, Failure> {
         let body = Bytes::from(body);
         let mut tries = 0;
         loop {

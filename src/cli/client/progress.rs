@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// One phase of a run.
 pub(in crate::cli) struct Progress {
     what: &'static str,
+    before: u64,
     total: Option<u64>,
     bar: Option<ProgressBar>,
     next_line: Option<Instant>,
@@ -19,6 +20,7 @@ impl Progress {
         let bar = std::io::stderr().is_terminal().then(|| bar(what, total));
         Self {
             what,
+            before: 0,
             total,
             bar,
             next_line: Some(Instant::now() + BETWEEN_LINES),
@@ -30,14 +32,21 @@ impl Progress {
     pub(in crate::cli) const fn silent() -> Self {
         Self {
             what: "",
+            before: 0,
             total: None,
             bar: None,
             next_line: None,
         }
     }
 
+    /// From here on, steps count after these.
+    pub(in crate::cli) const fn count_from(&mut self, before: u64) {
+        self.before = before;
+    }
+
     /// So many steps are done; `more` says what else is to know.
     pub(in crate::cli) fn show(&mut self, done: u64, more: &str) {
+        let done = self.before + done;
         if let Some(bar) = &self.bar {
             bar.set_position(done);
             bar.set_message(more.to_owned());

@@ -7,17 +7,11 @@ use utoipa::ToSchema;
 
 use super::ManagementState;
 use super::devices::DevicePath;
-use crate::domain::event::EventKind;
-use crate::http::error::{ApiError, ErrorKind};
+use super::event_kinds::{DeviceEventKind, OF_DEVICES, kinds};
+use crate::http::error::ApiError;
 use crate::http::extract::principal::Reader;
 use crate::http::extract::query::{Paging, Parameters, TimeRange};
-use crate::http::schema::{choice, documented};
 use crate::storage::EventFilter;
-
-documented! {
-    /// A kind of event.
-    EventKindName = choice(&["property", "message", "device"]);
-}
 
 /// What the answer holds.
 #[derive(ToSchema)]
@@ -41,7 +35,7 @@ struct EventPage {
 #[utoipa::path(
     get, path = "/devices/{device_id}/events", operation_id = "list_device_events", tag = "devices",
     params(
-        ("kind" = inline(Option<EventKindName>), Query, description = "Absent: all."),
+        ("kind" = inline(Option<DeviceEventKind>), Query, description = "Absent: all."),
         TimeRange, Paging,
     ),
     responses((status = OK, body = EventList)),
@@ -57,7 +51,7 @@ pub async fn handle(
     let (from, to) = query.time_range()?;
     let filter = EventFilter {
         device: Some(device.key),
-        kinds: kinds(&query)?,
+        kinds: kinds(&query, OF_DEVICES)?,
         from,
         to,
     };
@@ -71,26 +65,4 @@ pub async fn handle(
         serde_json::json!({"count": shown.len(), "marker": marker}),
     );
     Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
-}
-
-fn kinds(query: &Parameters) -> Result<Vec<EventKind>, ApiError> {
-    let Some(text) = query.text("kind") else {
-        return Ok(Vec::new());
-    };
-    let kinds = match text.as_str() {
-        "property" => vec![EventKind::PropertyReport],
-        "message" => vec![EventKind::MessageReport],
-        "device" => vec![
-            EventKind::DeviceCreated,
-            EventKind::DeviceUpdated,
-            EventKind::DeviceDeleted,
-        ],
-        _ => {
-            return Err(ApiError::new(
-                ErrorKind::INVALID_INPUT,
-                "kind: must be property, message or device",
-            ));
-        }
-    };
-    Ok(kinds)
 }

@@ -7,11 +7,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::PgConnection;
 
-use super::connect::{Connector, Outage};
+use super::connect::{Appended, Connector, Outage};
 use super::listener::{CHANNEL, told};
 use super::session::replaced;
 use crate::auth::secret_box::SecretBox;
 use crate::domain::event::NewEvent;
+use crate::domain::ids::Position;
 use crate::storage::sql::changes::{Change, Changes, Outcome};
 use crate::storage::sql::{Listeners, Session, Statement, unavailable};
 use crate::storage::writer::{CommitBackend, Done, Work};
@@ -27,6 +28,7 @@ pub(super) struct PostgresCommit {
     secrets: Arc<SecretBox>,
     listeners: Listeners,
     outage: Outage,
+    appended: Appended,
     partition_rows: i64,
     patience: Duration,
 }
@@ -42,21 +44,17 @@ impl CommitBackend for PostgresCommit {
             Some(connection) => connection,
             None => self.connector.connect().await.map_err(unavailable)?,
         };
-        let changes = work.iter().any(|work| matches!(work, Work::Change(_)));
-        let committing = self.try_commit(&mut connection, work, changes);
+        let with_changes = work.iter().any(|work| matches!(work, Work::Change(_)));
+        let committing = self.try_commit(&mut connection, work, with_changes);
         let result = tokio::time::timeout(self.patience, committing).await;
         let result = result.unwrap_or(Err(StoreError::Unavailable(
             "the database does not answer".to_owned(),
         )));
-        match &result {
-            Ok(_) => self.connection = Some(connection),
-            Err(_) => {
-                // It is not known what the connection holds, nor whether a commit was done that was not heard of.
-                if changes {
-                    self.listeners.tell(&[RegistryChange::Everything]);
-                }
-                drop(connection);
-            }
+        if result.is_ok() {
+            self.connection = Some(connection);
+        } else if with_changes {
+            // It is not known what the connection holds, nor whether a commit was done that was not heard of.
+            self.listeners.tell(&[RegistryChange::Everything]);
         }
         result
     }
@@ -68,6 +66,7 @@ impl PostgresCommit {
         secrets: Arc<SecretBox>,
         listeners: Listeners,
         outage: Outage,
+        appended: Appended,
         partition_rows: i64,
     ) -> Self {
         Self {
@@ -77,6 +76,7 @@ impl PostgresCommit {
             secrets,
             listeners,
             outage,
+            appended,
             partition_rows,
         }
     }
@@ -85,13 +85,13 @@ impl PostgresCommit {
         &self,
         connection: &mut PgConnection,
         work: Vec<Work<Change>>,
-        changes: bool,
+        with_changes: bool,
     ) -> Result<Vec<Done<Outcome>>> {
-        let transaction = changes || !LOCKED;
+        let transaction = with_changes || !LOCKED;
         if transaction {
             run(connection, "BEGIN").await?;
         }
-        if changes {
+        if with_changes {
             run(connection, "SELECT lock_log()").await?;
         }
         let mut group = Changes::new(connection, &self.secrets);
@@ -101,16 +101,19 @@ impl PostgresCommit {
             let notify = Statement::new("SELECT pg_notify($1, $2)").bind(CHANNEL);
             connection.execute(notify.bind(told(change))).await?;
         }
-        let first = match events.len() {
-            0 => 1,
-            count => self.append(connection, events).await? - i64::try_from(count).unwrap_or(0) + 1,
+        let count = i64::try_from(events.len()).unwrap_or(0);
+        let last = match count {
+            0 => 0,
+            _ => self.append(connection, events).await?,
         };
+        let first = last - count + 1;
         if !LOCKED {
             pause().await;
         }
         if transaction {
             run(connection, "COMMIT").await?;
         }
+        self.appended.raise(Position(last));
         self.listeners.tell(&changed);
         Ok(placed.into_iter().map(|placed| placed.at(first)).collect())
     }

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection};
+use tokio::sync::watch;
 
 use super::{OpenError, PostgresOptions};
+use crate::domain::ids::Position;
 use crate::storage::{Result, StoreError};
 
 /// How long a transaction may rest between two statements: no longer than a writer that died may hold the log's lock.
@@ -33,6 +35,28 @@ impl Outage {
             ));
         }
         Ok(())
+    }
+}
+
+/// The highest position that this node knows to be committed; the writer raises it, and the listener for other nodes.
+#[derive(Clone)]
+pub(super) struct Appended(Arc<watch::Sender<Position>>);
+
+impl Appended {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(watch::Sender::new(Position::START)))
+    }
+
+    pub(super) fn receiver(&self) -> watch::Receiver<Position> {
+        self.0.subscribe()
+    }
+
+    pub(super) fn raise(&self, to: Position) {
+        self.0.send_if_modified(|known| {
+            let rises = *known < to;
+            *known = to.max(*known);
+            rises
+        });
     }
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 use sqlx::postgres::{PgListener, PgNotification};
 use tokio_util::sync::CancellationToken;
 
-use super::connect::{Connector, Outage, no_answer};
-use crate::domain::ids::{DeviceId, DeviceKey, ProductKey};
+use super::connect::{Appended, Connector, Outage, no_answer};
+use crate::domain::ids::{DeviceId, DeviceKey, Position, ProductKey};
 use crate::storage::RegistryChange;
 use crate::storage::sql::Listeners;
 
@@ -21,6 +21,9 @@ const QUIET: Duration = Duration::from_millis(250);
 
 /// How long the server may take to answer then. With [`QUIET`], the most that a lost connection goes unnoticed.
 const ANSWER: Duration = Duration::from_millis(500);
+
+/// What it is asked then, which tells of other nodes' commits too.
+const LAST: &str = "SELECT coalesce(max(position), 0) FROM events";
 
 /// The first wait before another try to connect; it doubles up to the last.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -56,6 +59,7 @@ pub(super) struct Listener {
     connector: Connector,
     listeners: Listeners,
     outage: Outage,
+    appended: Appended,
     connection: PgListener,
 }
 
@@ -65,12 +69,14 @@ impl Listener {
         connector: &Connector,
         listeners: Listeners,
         outage: Outage,
+        appended: Appended,
     ) -> Result<Self, sqlx::Error> {
         Ok(Self {
             connection: listen(connector).await?,
             connector: connector.clone(),
             listeners,
             outage,
+            appended,
         })
     }
 
@@ -102,9 +108,9 @@ impl Listener {
                 Ok(Ok(None)) => return "the server closed it".to_owned(),
                 Ok(Err(error)) => return error.to_string(),
                 Err(_) => {
-                    let asked = sqlx::query("SELECT 1").execute(&mut self.connection);
+                    let asked = sqlx::query_as(LAST).fetch_one(&mut self.connection);
                     match tokio::time::timeout(ANSWER, asked).await {
-                        Ok(Ok(_)) => {}
+                        Ok(Ok((last,))) => self.appended.raise(Position(last)),
                         Ok(Err(error)) => return error.to_string(),
                         Err(_) => return "the server does not answer".to_owned(),
                     }

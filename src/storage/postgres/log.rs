@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Row};
+use tokio::sync::watch;
 
 use super::session::purge;
 use super::{Postgres, unavailable};
 use crate::domain::event::{DeviceDescription, EventKind, NewEvent, StoredEvent};
 use crate::domain::ids::{Position, VersionKey};
 use crate::storage::sql::{Columns, rows};
-use crate::storage::{EventFilter, EventLog, IndexEntry, LogBounds, PurgeRequest, Result};
+use crate::storage::{Chunk, EventFilter, EventLog, IndexEntry, LogBounds, PurgeRequest, ReadLimit, Result};
 
 /// The columns of an event, in the order that [`rows::event`] reads.
 const EVENT: &str =
@@ -19,11 +20,6 @@ const EVENT: &str =
 
 /// What `lock_timeout` gives.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
-
-fn codes(kinds: &[EventKind]) -> Vec<i16> {
-    let code = |kind: &EventKind| i16::try_from(kind.code()).unwrap_or(-1);
-    kinds.iter().map(code).collect()
-}
 
 fn events(found: &[PgRow]) -> Result<Vec<StoredEvent>> {
     found.iter().map(rows::event).collect()
@@ -39,12 +35,15 @@ impl EventLog for Postgres {
         self.writer.append(events).await
     }
 
-    async fn read(&self, after: Position, limit: u32) -> Result<Vec<StoredEvent>> {
-        let sql = format!("SELECT {EVENT} FROM events WHERE position > $1 ORDER BY position LIMIT $2");
-        let query = sqlx::query(AssertSqlSafe(sql))
-            .bind(after.0)
-            .bind(i64::from(limit));
-        events(&self.timed(query.fetch_all(&self.pool)).await?)
+    fn appended(&self) -> watch::Receiver<Position> {
+        self.appended.receiver()
+    }
+
+    async fn read(&self, after: Position, limit: ReadLimit) -> Result<Chunk> {
+        let end = Position(i64::MAX);
+        let events = self.read_where("TRUE", after, end, limit).await?;
+        let up_to = events.last().map_or(after, |event| event.position);
+        Ok(Chunk { events, up_to })
     }
 
     async fn read_kinds(
@@ -52,17 +51,13 @@ impl EventLog for Postgres {
         kinds: &[EventKind],
         after: Position,
         up_to: Position,
-        limit: u32,
-    ) -> Result<Vec<StoredEvent>> {
-        let sql = format!(
-            "SELECT {EVENT} FROM events WHERE position > $1 AND position <= $2 AND kind = ANY($3) ORDER BY position LIMIT $4"
-        );
-        let query = sqlx::query(AssertSqlSafe(sql))
-            .bind(after.0)
-            .bind(up_to.0)
-            .bind(codes(kinds))
-            .bind(i64::from(limit));
-        events(&self.timed(query.fetch_all(&self.pool)).await?)
+        limit: ReadLimit,
+    ) -> Result<Chunk> {
+        let condition = format!("kind IN ({})", rows::codes(kinds));
+        let events = self.read_where(&condition, after, up_to, limit).await?;
+        let last = events.last().filter(|_| limit.was_reached(&events));
+        let up_to = last.map_or(up_to, |event| event.position);
+        Ok(Chunk { events, up_to })
     }
 
     async fn index_entries(
@@ -146,7 +141,7 @@ impl EventLog for Postgres {
             Ok(removed)
         };
         self.timed(async {
-            match purging.await {
+            match Box::pin(purging).await {
                 Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(LOCK_NOT_AVAILABLE) => {
                     tracing::info!("retention waits for those who read old events");
                     Ok(0)
@@ -179,5 +174,33 @@ impl EventLog for Postgres {
 
     async fn close(&self) {
         self.writer.close().await;
+    }
+}
+
+impl Postgres {
+    /// Whole events that meet the condition. Where to stop is found first, from the sizes alone (`octet_length` of a payload that is
+    /// kept apart and uncompressed does not read it), so that no payload beyond the limit is read.
+    async fn read_where(
+        &self,
+        condition: &str,
+        after: Position,
+        up_to: Position,
+        limit: ReadLimit,
+    ) -> Result<Vec<StoredEvent>> {
+        let sql = format!(
+            "SELECT {EVENT} FROM events WHERE position > $1 AND {condition} AND position <= (
+                SELECT max(position) FROM (
+                    SELECT position, sum(size) OVER (ORDER BY position) - size AS before FROM (
+                        SELECT position, octet_length(payload)::BIGINT AS size FROM events
+                        WHERE position > $1 AND position <= $2 AND {condition} ORDER BY position LIMIT $3) AS sizes) AS sums
+                WHERE before < $4)
+             ORDER BY position"
+        );
+        let query = sqlx::query(AssertSqlSafe(sql))
+            .bind(after.0)
+            .bind(up_to.0)
+            .bind(i64::from(limit.rows))
+            .bind(i64::try_from(limit.bytes.max(1)).unwrap_or(i64::MAX));
+        events(&self.timed(query.fetch_all(&self.pool)).await?)
     }
 }

@@ -32,7 +32,7 @@ use crate::domain::clock::Timestamp;
 use crate::lifecycle::Lifecycle;
 use crate::observability::Metrics;
 use commit::PostgresCommit;
-use connect::{Connector, Outage};
+use connect::{Appended, Connector, Outage};
 
 /// What the configuration says of the database.
 #[derive(Clone)]
@@ -87,6 +87,7 @@ pub(super) struct Postgres {
     secrets: Arc<SecretBox>,
     listeners: Listeners,
     outage: Outage,
+    appended: Appended,
     partition_rows: i64,
     patience: Duration,
 }
@@ -103,10 +104,10 @@ pub async fn open(
     let fault = |cause: &dyn std::fmt::Display| OpenError::Unreachable(cause.to_string());
     prepare(&connector, &options, &secrets, now).await?;
     let listeners = Listeners::default();
-    let outage = Outage::default();
+    let (outage, appended) = (Outage::default(), Appended::new());
     let pool = connector.pool(options.pool_connections);
     // Listening starts before anything is read that a change could make old.
-    let listener = listener::Listener::start(&connector, listeners.clone(), outage.clone());
+    let listener = listener::Listener::start(&connector, listeners.clone(), outage.clone(), appended.clone());
     let listener = listener.await.map_err(|error| fault(&error))?;
     let stop = lifecycle.token();
     lifecycle.spawn("registry listener", listener.run(stop));
@@ -115,6 +116,7 @@ pub async fn open(
         secrets.clone(),
         listeners.clone(),
         outage.clone(),
+        appended.clone(),
         i64::from(options.partition_rows),
     );
     let postgres = Arc::new(Postgres {
@@ -123,6 +125,7 @@ pub async fn open(
         secrets,
         listeners,
         outage,
+        appended,
         partition_rows: i64::from(options.partition_rows),
         patience: connector.patience(),
     });

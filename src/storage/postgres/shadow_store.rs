@@ -126,12 +126,14 @@ impl StatusStore for Postgres {
     async fn announced(&self, statuses: &[DeviceStatus]) -> Result<()> {
         let devices: Vec<_> = statuses.iter().map(|status| status.device.0).collect();
         let changed: Vec<_> = statuses.iter().map(|status| status.changed.0).collect();
+        let online: Vec<_> = statuses.iter().map(|status| status.online).collect();
         let update = sqlx::query(
-            "UPDATE device_status SET announced = TRUE FROM unnest($1, $2) AS told (device, changed)
-             WHERE device_key = told.device AND changed_ms = told.changed",
+            "UPDATE device_status SET announced = TRUE FROM unnest($1, $2, $3) AS told (device, changed, is_online)
+             WHERE device_key = told.device AND changed_ms = told.changed AND online = told.is_online",
         )
         .bind(devices)
-        .bind(changed);
+        .bind(changed)
+        .bind(online);
         self.timed(update.execute(&self.pool)).await?;
         Ok(())
     }

@@ -4,9 +4,9 @@
 
 mod audit_log;
 pub(super) mod changes;
-mod registry;
+pub(super) mod registry;
 pub(super) mod rows;
-mod search;
+pub(super) mod search;
 pub(super) mod settings;
 mod statement;
 

@@ -4,7 +4,6 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::changes::Change;
-use super::search::Online;
 use super::{Columns, SqlStore, Statement, rows, search};
 use crate::auth::secret::Secret;
 use crate::domain::clock::Timestamp;
@@ -18,15 +17,13 @@ use crate::storage::{
     ShadowChange, Slot, StoreError, Tag, TagChange,
 };
 
-/// The rows of one page of a table, joined as `select` says, and how many match in all. The page is found on the table
-/// alone, by its key, so that its depth costs nothing.
-async fn page_of<S: SqlStore>(
-    store: &S,
+/// One page: found on the table alone, by its key, so that its depth costs nothing, and joined then.
+pub(in crate::storage) fn page_query(
     select: &'static str,
     (table, key): (&str, &str),
     page: PageRequest,
-    conditions: impl Fn(&mut Statement) + Send + Sync,
-) -> Result<(Vec<S::Row>, i64)> {
+    conditions: impl Fn(&mut Statement),
+) -> Statement {
     let mut query = Statement::new(select);
     query.push(format!(
         " WHERE {key} IN (SELECT {key} FROM {table} WHERE {key} < "
@@ -39,6 +36,18 @@ async fn page_of<S: SqlStore>(
         .push(" OFFSET ")
         .push_bind(page.offset);
     query.push(format!(") ORDER BY {key} DESC"));
+    query
+}
+
+/// The rows of one page of a table, joined as `select` says, and how many match in all.
+async fn page_of<S: SqlStore>(
+    store: &S,
+    select: &'static str,
+    (table, key): (&str, &str),
+    page: PageRequest,
+    conditions: impl Fn(&mut Statement) + Send + Sync,
+) -> Result<(Vec<S::Row>, i64)> {
+    let query = page_query(select, (table, key), page, &conditions);
     let found = store.rows(query).await?;
     let mut count = Statement::new(format!("SELECT count(*) FROM {table} WHERE 1 = 1"));
     conditions(&mut count);
@@ -51,11 +60,28 @@ async fn devices<S: SqlStore>(store: &S, query: Statement) -> Result<Vec<Device>
     found.iter().map(device).collect()
 }
 
-const fn online<S: SqlStore>(since: Timestamp) -> Online {
-    Online {
-        activity: S::ACTIVITY,
-        since,
+/// The keys of the products of these ids.
+async fn product_keys<S: SqlStore>(store: &S, ids: &[String]) -> Result<search::ProductKeys> {
+    let mut keys = search::ProductKeys::new();
+    for id in ids {
+        let query = Statement::new("SELECT product_key FROM products WHERE product_id = $1").bind(id);
+        let found = store.rows(query).await?;
+        let found = found.iter().map(|row| row.int_at(0)).collect::<Result<_>>()?;
+        keys.insert(id.clone(), found);
     }
+    Ok(keys)
+}
+
+async fn search_context<S: SqlStore>(
+    store: &S,
+    search: &DeviceSearch,
+    online_since: Timestamp,
+) -> Result<search::Context> {
+    Ok(search::Context {
+        activity: S::ACTIVITY,
+        online_since,
+        products: product_keys(store, &search::product_ids(search)).await?,
+    })
 }
 
 #[async_trait]
@@ -175,7 +201,8 @@ impl<S: SqlStore> Registry for S {
     }
 
     async fn list_devices(&self, filter: &DeviceFilter, page: PageRequest) -> Result<Page<Device>> {
-        let conditions = |query: &mut Statement| search::push_filter(query, filter);
+        let products = product_keys(self, filter.product_id.as_slice()).await?;
+        let conditions = |query: &mut Statement| search::push_filter(query, filter, &products);
         let (found, total) = page_of(
             self,
             rows::DEVICE,
@@ -192,12 +219,13 @@ impl<S: SqlStore> Registry for S {
     }
 
     async fn search_devices(&self, search: &DeviceSearch, online_since: Timestamp) -> Result<Vec<Device>> {
-        devices(self, search::query(search, online::<S>(online_since))).await
+        let context = search_context(self, search, online_since).await?;
+        devices(self, search::query(search, &context)).await
     }
 
     async fn count_devices(&self, search: &DeviceSearch, online_since: Timestamp) -> Result<i64> {
-        self.number(search::count(search, online::<S>(online_since)))
-            .await
+        let context = search_context(self, search, online_since).await?;
+        self.number(search::count(search, &context)).await
     }
 
     async fn devices_by_tag(&self, tags: &AnyTag, page: PageRequest) -> Result<Page<(DeviceKey, DeviceId)>> {
@@ -218,7 +246,10 @@ impl<S: SqlStore> Registry for S {
     async fn expired_registrations(&self, now: Timestamp, limit: u32) -> Result<Vec<Device>> {
         let mut query = Statement::new(rows::DEVICE);
         query.push(" WHERE d.timeout_seconds > 0 AND d.created_ms + d.timeout_seconds * 1000 < ");
-        query.push_bind(now.0).push(" LIMIT ").push_bind(limit);
+        query.push_bind(now.0);
+        // Those that have children cannot go yet, and must not keep others from their turn.
+        query.push(" ORDER BY EXISTS (SELECT 1 FROM devices c WHERE c.gateway_key = d.device_key), d.device_key LIMIT ");
+        query.push_bind(limit);
         devices(self, query).await
     }
 

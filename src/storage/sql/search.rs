@@ -1,5 +1,7 @@
 //! Which devices a list's filter, a search or a query by tags means, as conditions on `devices d` alone: what they name
-//! is looked up in subqueries, so that an index of `devices` finds them.
+//! is looked up in subqueries, so that an index of `devices` finds them. Products are looked up before ([`ProductKeys`]).
+
+use std::collections::HashMap;
 
 use super::{Statement as Query, Value, rows};
 use crate::domain::clock::Timestamp;
@@ -8,31 +10,53 @@ use crate::domain::device_search::{
 };
 use crate::storage::{AnyTag, DeviceFilter};
 
-/// Who counts as ONLINE.
-#[derive(Clone, Copy)]
-pub(super) struct Online {
-    /// The table of devices' activity.
-    pub(super) activity: &'static str,
-    /// Whoever was last heard at or after this.
-    pub(super) since: Timestamp,
+/// The keys of the products of an id, of which each space may have one. With the one key itself in the statement, an
+/// index gives the devices in their order; from a subquery, all of the product's devices would be sorted for each page.
+pub(in crate::storage) type ProductKeys = HashMap<String, Vec<i64>>;
+
+/// Whose keys a search needs.
+pub(in crate::storage) fn product_ids(search: &DeviceSearch) -> Vec<String> {
+    fn walk(tree: &Tree<Condition>, ids: &mut Vec<String>) {
+        match tree {
+            Tree::Leaf(Condition::Text {
+                field: TextField::ProductId,
+                test: TextTest::Choice(Choice::Equal(id)),
+            }) => ids.push(id.clone()),
+            Tree::Leaf(_) => {}
+            Tree::And(parts) | Tree::Or(parts) => parts.iter().for_each(|part| walk(part, ids)),
+        }
+    }
+    let mut ids = Vec::new();
+    if let Some(filter) = &search.filter {
+        walk(filter, &mut ids);
+    }
+    ids
+}
+
+fn push_product(query: &mut Query, product_id: &str, products: &ProductKeys) {
+    let keys = products.get(product_id).map_or(&[][..], Vec::as_slice);
+    if let [key] = keys {
+        query.push("d.product_key = ").push_bind(*key);
+        return;
+    }
+    if keys.is_empty() {
+        query.push("1 = 0");
+        return;
+    }
+    query.push("d.product_key IN (");
+    push_list(query, keys.iter().copied());
+    query.push(")");
 }
 
 /// ` AND …` for each member of the filter.
-pub(super) fn push_filter(query: &mut Query, filter: &DeviceFilter) {
-    let within = [
-        (
-            " AND d.app_key = (SELECT app_key FROM apps WHERE app_id = ",
-            &filter.app_id,
-        ),
-        (
-            " AND d.product_key IN (SELECT product_key FROM products WHERE product_id = ",
-            &filter.product_id,
-        ),
-    ];
-    for (condition, value) in within {
-        if let Some(value) = value {
-            query.push(condition).push_bind(value.clone()).push(")");
-        }
+pub(in crate::storage) fn push_filter(query: &mut Query, filter: &DeviceFilter, products: &ProductKeys) {
+    if let Some(app_id) = &filter.app_id {
+        query.push(" AND d.app_key = (SELECT app_key FROM apps WHERE app_id = ");
+        query.push_bind(app_id.clone()).push(")");
+    }
+    if let Some(product_id) = &filter.product_id {
+        query.push(" AND ");
+        push_product(query, product_id, products);
     }
     for (condition, value) in [
         (" AND d.node_id = ", &filter.node_id),
@@ -61,27 +85,39 @@ pub(super) fn push_filter(query: &mut Query, filter: &DeviceFilter) {
 }
 
 /// ` AND …`: any of the tags.
-pub(super) fn push_any_tag(query: &mut Query, tags: &AnyTag) {
-    query.push(" AND d.device_key IN (SELECT device_key FROM device_tags WHERE 1 = 0");
+pub(in crate::storage) fn push_any_tag(query: &mut Query, tags: &AnyTag) {
+    // Nothing beside the tags stands in the OR: SQLite then looks each of them up in the index.
+    let mut before = " AND d.device_key IN (SELECT device_key FROM device_tags WHERE (tag_key = ";
     for tag in tags {
-        query.push(" OR (tag_key = ").push_bind(tag.tag_key.clone());
+        query.push(before).push_bind(tag.tag_key.clone());
+        before = " OR (tag_key = ";
         if let Some(value) = &tag.tag_value {
             query.push(" AND tag_value = ").push_bind(value.clone());
         }
         query.push(")");
     }
-    query.push(")");
+    query.push(if tags.is_empty() { " AND 1 = 0" } else { ")" });
+}
+
+/// What a search is put into SQL with.
+pub(in crate::storage) struct Context {
+    /// The table of devices' activity.
+    pub(in crate::storage) activity: &'static str,
+    /// Devices last seen from here on are online.
+    pub(in crate::storage) online_since: Timestamp,
+    /// Of what [`product_ids`] names.
+    pub(in crate::storage) products: ProductKeys,
 }
 
 /// The devices that a search finds.
-pub(super) fn query(search: &DeviceSearch, online: Online) -> Query {
+pub(in crate::storage) fn query(search: &DeviceSearch, context: &Context) -> Query {
     let direction = match search.order {
         Direction::Ascending => "ASC",
         Direction::Descending => "DESC",
     };
     let mut query = Query::new(rows::DEVICE);
     query.push(" WHERE d.device_key IN (SELECT d.device_key FROM devices d WHERE ");
-    push_search(&mut query, search, online);
+    push_search(&mut query, search, context);
     query.push(format!(" ORDER BY d.device_key {direction} LIMIT "));
     query
         .push_bind(search.limit)
@@ -92,19 +128,19 @@ pub(super) fn query(search: &DeviceSearch, online: Online) -> Query {
 }
 
 /// How many match it.
-pub(super) fn count(search: &DeviceSearch, online: Online) -> Query {
+pub(in crate::storage) fn count(search: &DeviceSearch, context: &Context) -> Query {
     let mut query = Query::new("SELECT count(*) FROM devices d WHERE ");
-    push_search(&mut query, search, online);
+    push_search(&mut query, search, context);
     query
 }
 
-fn push_search(query: &mut Query, search: &DeviceSearch, online: Online) {
+fn push_search(query: &mut Query, search: &DeviceSearch, context: &Context) {
     match &search.filter {
         None => {
             query.push("1 = 1");
         }
         Some(filter) => push_tree(query, filter, &mut |query, condition| {
-            push_condition(query, condition, online);
+            push_condition(query, condition, context);
         }),
     }
 }
@@ -125,15 +161,15 @@ fn push_tree<C>(query: &mut Query, tree: &Tree<C>, leaf: &mut impl FnMut(&mut Qu
     query.push(")");
 }
 
-fn push_condition(query: &mut Query, condition: &Condition, online: Online) {
+fn push_condition(query: &mut Query, condition: &Condition, context: &Context) {
     match condition {
-        Condition::Text { field, test } => push_text_field(query, *field, test),
+        Condition::Text { field, test } => push_text_field(query, *field, test, context),
         Condition::Status(choice) => {
             query.push("CASE WHEN d.frozen THEN 'FROZEN' ELSE coalesce((SELECT CASE WHEN a.last_seen_ms >= ");
             query
-                .push_bind(online.since.0)
+                .push_bind(context.online_since.0)
                 .push(" THEN 'ONLINE' WHEN a.last_seen_ms > 0 THEN 'OFFLINE' END FROM ")
-                .push(online.activity)
+                .push(context.activity)
                 .push(" a WHERE a.device_key = d.device_key), 'INACTIVE') END");
             push_choice(query, choice, |status| status.as_str().to_owned());
         }
@@ -157,12 +193,15 @@ fn push_condition(query: &mut Query, condition: &Condition, online: Online) {
     }
 }
 
-fn push_text_field(query: &mut Query, field: TextField, test: &TextTest) {
+fn push_text_field(query: &mut Query, field: TextField, test: &TextTest, context: &Context) {
     match (field, test) {
         (TextField::AppId, _) => {
             query.push("d.app_key IN (SELECT app_key FROM apps WHERE ");
             push_text(query, "app_id", test);
             query.push(")");
+        }
+        (TextField::ProductId, TextTest::Choice(Choice::Equal(id))) => {
+            push_product(query, id, &context.products);
         }
         (TextField::ProductId, _) => {
             query.push("d.product_key IN (SELECT product_key FROM products WHERE ");
@@ -255,11 +294,15 @@ fn push_choice<T, V: Into<Value>>(query: &mut Query, choice: &Choice<T>, value: 
         Choice::NotIn(list) => (" NOT IN (", list),
     };
     query.push(operator);
-    for (index, one) in list.iter().enumerate() {
+    push_list(query, list.iter().map(value));
+    query.push(")");
+}
+
+fn push_list<V: Into<Value>>(query: &mut Query, list: impl Iterator<Item = V>) {
+    for (index, one) in list.enumerate() {
         if index > 0 {
             query.push(", ");
         }
-        query.push_bind(value(one));
+        query.push_bind(one);
     }
-    query.push(")");
 }

@@ -47,6 +47,12 @@ impl Statement {
         self.push(place)
     }
 
+    /// What it says so far.
+    #[cfg(test)]
+    pub(in crate::storage) fn text(&self) -> &str {
+        &self.text
+    }
+
     pub(in crate::storage) fn into_parts(self) -> (Cow<'static, str>, Vec<Value>) {
         (self.text, self.values)
     }

@@ -6,10 +6,12 @@ use std::sync::{Arc, LazyLock};
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row};
+use tokio::sync::watch;
 
 use super::{DURABLE, connect, unavailable};
 use crate::auth::secret_box::SecretBox;
 use crate::domain::event::NewEvent;
+use crate::domain::ids::Position;
 use crate::storage::sql::changes::{Change, Changes, Outcome};
 use crate::storage::sql::{Listeners, rows};
 use crate::storage::writer::{CommitBackend, Done, Work};
@@ -41,6 +43,7 @@ pub(crate) struct SqliteCommit {
     path: PathBuf,
     secrets: Arc<SecretBox>,
     listeners: Listeners,
+    appended: watch::Sender<Position>,
     last: i64,
     /// After a failure, until a new connection is there.
     unsure: bool,
@@ -84,16 +87,19 @@ impl SqliteCommit {
         path: PathBuf,
         secrets: Arc<SecretBox>,
         listeners: Listeners,
+        appended: watch::Sender<Position>,
     ) -> std::result::Result<Self, sqlx::Error> {
         let mut commit = Self {
             connection,
             path,
             secrets,
             listeners,
+            appended,
             last: 0,
             unsure: false,
         };
         commit.last = commit.last_position().await?;
+        commit.announce();
         Ok(commit)
     }
 
@@ -120,8 +126,19 @@ impl SqliteCommit {
         if !single {
             self.execute("COMMIT").await?;
         }
+        self.announce();
         self.listeners.tell(&changed);
         Ok(placed.into_iter().map(|placed| placed.at(first)).collect())
+    }
+
+    /// Tells those who follow the log how far it goes, once for each commit.
+    fn announce(&self) {
+        let last = Position(self.last);
+        self.appended.send_if_modified(|known| {
+            let rises = *known < last;
+            *known = last.max(*known);
+            rises
+        });
     }
 
     async fn execute(&mut self, statement: &'static str) -> Result<()> {

@@ -6,6 +6,8 @@ pub(super) mod copy_source;
 mod follower_store;
 mod log;
 mod migrations;
+#[cfg(test)]
+mod plans;
 mod session;
 mod shadow_store;
 
@@ -19,6 +21,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
     SqliteSynchronous,
 };
+use tokio::sync::watch;
 
 use super::sql::changes::{Change, Outcome};
 use super::sql::settings::{self, KeyCheck};
@@ -27,6 +30,7 @@ use super::writer::{Writer, WriterLimits};
 use super::{NewAuditEntry, Result as StoreResult, Stores};
 use crate::auth::secret_box::SecretBox;
 use crate::domain::clock::Timestamp;
+use crate::domain::ids::Position;
 use crate::files;
 use crate::lifecycle::Lifecycle;
 use crate::observability::Metrics;
@@ -94,6 +98,8 @@ pub(super) struct Sqlite {
     writer: Writer<SqliteCommit>,
     secrets: Arc<SecretBox>,
     listeners: Listeners,
+    /// The writer's own end is a clone of it.
+    appended: watch::Sender<Position>,
 }
 
 /// Opens the database at `url` (`sqlite://PATH`), making and migrating what is missing.
@@ -140,7 +146,14 @@ pub async fn open(
     drop(follower);
 
     let listeners = Listeners::default();
-    let backend = SqliteCommit::new(connection, path.clone(), secrets.clone(), listeners.clone());
+    let appended = watch::Sender::new(Position::START);
+    let backend = SqliteCommit::new(
+        connection,
+        path.clone(),
+        secrets.clone(),
+        listeners.clone(),
+        appended.clone(),
+    );
     let backend = backend.await.map_err(|error| fault(&error))?;
     let sqlite = Arc::new(Sqlite {
         pool: pool(&path, options.read_connections, Some(&beside))
@@ -150,6 +163,7 @@ pub async fn open(
         writer: Writer::start(backend, options.writer, options.metrics, lifecycle),
         secrets,
         listeners,
+        appended,
     });
     Ok(Stores {
         registry: sqlite.clone(),

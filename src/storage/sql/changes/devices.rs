@@ -97,7 +97,7 @@ impl<S: Session> Changes<'_, S> {
             "INSERT INTO devices (device_id, node_id, product_key, app_key, gateway_key, name, description,
                  extension_info, auth_type, secret, fingerprint, secure_access, timeout_seconds, epoch, frozen,
                  version_key, created_ms)
-             SELECT $1, $2, product_key, app_key, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12, $13, $14 FROM products
+             SELECT $1, $2, product_key, app_key, $3, nullif($4, ''), nullif($5, ''), $6, $7, $8, $9, $10, $11, 1, $12, $13, $14 FROM products
              WHERE product_key = $15 RETURNING device_key",
         )
         .bind(new.device_id.as_str())

@@ -102,7 +102,7 @@ pub(in crate::storage) enum Placed {
     /// Events; so many of the group's are placed with them.
     Events(i64),
     /// A change.
-    Changed(Outcome),
+    Changed(Box<Outcome>),
 }
 
 impl Placed {
@@ -110,7 +110,7 @@ impl Placed {
     pub(in crate::storage) fn at(self, first: i64) -> Done<Outcome> {
         match self {
             Self::Events(placed) => Done::Appended(Position(first + placed - 1)),
-            Self::Changed(outcome) => Done::Changed(outcome),
+            Self::Changed(outcome) => Done::Changed(*outcome),
         }
     }
 }
@@ -145,7 +145,7 @@ impl<'a, S: Session> Changes<'a, S> {
                     self.events.extend(events);
                     Placed::Events(i64::try_from(self.events.len()).unwrap_or(i64::MAX))
                 }
-                Work::Change(change) => Placed::Changed(self.apply(change).await?),
+                Work::Change(change) => Placed::Changed(Box::new(self.apply(change).await?)),
             });
         }
         Ok(placed)

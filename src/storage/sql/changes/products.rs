@@ -24,7 +24,7 @@ impl<S: Session> Changes<'_, S> {
             "INSERT INTO products (app_key, product_id, name, device_type, protocol_type, data_format,
                  manufacturer_name, industry, description, service_capabilities, validation_mode, require_sign_type_1,
                  created_ms)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (product_id, app_key) DO NOTHING
+             VALUES ($1, $2, $3, $4, $5, $6, nullif($7, ''), nullif($8, ''), nullif($9, ''), $10, $11, $12, $13) ON CONFLICT (product_id, app_key) DO NOTHING
              RETURNING product_key",
         )
         .bind(app.int_at(0)?)
