@@ -173,7 +173,7 @@ impl SimulateArgs {
     }
 }
 
-/// A [`time`] that something can happen in.
+/// A [`time()`] that something can happen in.
 fn timeout(text: &str) -> Result<Duration, String> {
     let time = time(text)?;
     if time < SHORTEST_TIMEOUT {

@@ -92,7 +92,7 @@ impl ShadowStore for Sqlite {
     }
 }
 
-/// What [`statuses`] reads.
+/// What `statuses_where` reads.
 const STATUS: &str =
     "SELECT s.device_key, s.online, s.changed_ms, s.active_ms, coalesce(a.last_seen_ms, s.changed_ms)
     FROM device_status s LEFT JOIN device_activity a ON a.device_key = s.device_key";
