@@ -49,8 +49,8 @@ fn assert_passed(output: &Output) {
 /// not built too.
 const LEFT_OUT: &str = "positive_data_acceptance,negative_data_rejection,allow_header_conformance";
 
-/// Runs schemathesis over the paths that match, on one listener, as the caller of this header.
-fn hold_to_document(gate: &Gate, paths: &str, port: u16, header: &str, parameters: &[(&str, &str)]) {
+/// Runs schemathesis over the paths that match, on one listener, as the caller of these headers.
+fn hold_to_document(gate: &Gate, paths: &str, port: u16, headers: &[&str], parameters: &[(&str, &str)]) {
     let folder: PathBuf = gate.folder.join(format!("schemathesis-{port}"));
     std::fs::create_dir(&folder).unwrap();
     let fixed = parameters
@@ -70,12 +70,8 @@ fn hold_to_document(gate: &Gate, paths: &str, port: u16, header: &str, parameter
         .args(["--url", &format!("https://localhost:{port}")])
         .args(["--include-path-regex", paths, "--tls-verify"])
         .arg(gate.ca())
-        .args([
-            "--header",
-            header,
-            "--generation-with-security-parameters",
-            "false",
-        ])
+        .args(headers.iter().flat_map(|header| ["--header", header]))
+        .args(["--generation-with-security-parameters", "false"])
         .args(["--checks", "all", "--exclude-checks", LEFT_OUT])
         .args([
             "--max-examples",
@@ -106,7 +102,10 @@ fn the_management_listener_answers_as_the_document_says() {
     let header = format!("X-Auth-Token: {}", gate.admin);
     let paths = "^/(?!v5/device)";
     let project = ("project_id", gate.project_id.as_str());
-    hold_to_document(&gate, paths, gate.management.port(), &header, &[project]);
+    // An event stream would not end, and a long poll would wait.
+    let (json, wait) = ("Accept: application/json", ("wait", "0"));
+    let port = gate.management.port();
+    hold_to_document(&gate, paths, port, &[&header, json], &[project, wait]);
 }
 
 #[test]
@@ -118,7 +117,7 @@ fn the_device_listener_answers_as_the_document_says() {
         &gate,
         "^/v5/device",
         gate.device.port(),
-        &header,
+        &[&header],
         &[("device_id", "st1")],
     );
 }
