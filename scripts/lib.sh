@@ -43,3 +43,46 @@ install_packages() {
     as_root apt-get update -q
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends "${missing[@]}"
 }
+
+# start_postgres FOLDER [CONFIGURATION…] starts a PostgreSQL of its own on a free port of 127.0.0.1, with everything in FOLDER
+# (a new one), and sets POSTGRES_URL. The system's own service stays off: a fresh package makes no cluster.
+start_postgres() {
+    local folder=$1 line port
+    shift
+    if ! ls -d /usr/lib/postgresql/*/bin >/dev/null 2>&1; then
+        as_root mkdir -p /etc/postgresql-common
+        echo "create_main_cluster = false" | as_root tee -a /etc/postgresql-common/createcluster.conf >/dev/null
+        install_packages postgresql
+    fi
+    mkdir -p "$folder"
+    chmod 711 "$(dirname "$folder")"
+    as_root chown postgres "$folder"
+    postgres_do initdb -D "$folder/data" -A trust -U postgres -N >/dev/null
+    port=$(free_port)
+    {
+        echo "listen_addresses = '127.0.0.1'"
+        echo "port = $port"
+        echo "unix_socket_directories = '$folder'"
+        echo "max_connections = 300"
+        for line in "$@"; do echo "$line"; done
+    } | as_root tee -a "$folder/data/postgresql.conf" >/dev/null
+    postgres_do pg_ctl -D "$folder/data" -l "$folder/log" -w start >/dev/null
+    POSTGRES_URL="postgres://postgres@127.0.0.1:$port/postgres"
+}
+
+stop_postgres() {
+    postgres_do pg_ctl -D "$1/data" -m immediate -w stop >/dev/null 2>&1 || true
+    as_root rm -rf "$1"
+}
+
+# The newest PostgreSQL's COMMAND as its own user, who alone may run it.
+postgres_do() {
+    local bin command
+    bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -1)
+    command=$(printf '%q ' "$bin/$1" "${@:2}")
+    as_root su postgres -s /bin/bash -c "cd / && $command"
+}
+
+free_port() {
+    /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}

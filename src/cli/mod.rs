@@ -4,6 +4,7 @@
 mod certs;
 mod check_config;
 mod client;
+mod copy;
 mod devices;
 mod healthcheck;
 mod keys;
@@ -44,6 +45,8 @@ enum Command {
     Keys(keys::KeysArgs),
     /// Check the configuration and print it as it takes effect, secrets hidden
     CheckConfig(ConfigArgs),
+    /// Copy everything from SQLite into an empty PostgreSQL database, and compare
+    Copy(copy::CopyArgs),
     /// Bring the database to this version's schema and exit
     Migrate(ConfigArgs),
     /// Show certificates
@@ -88,6 +91,7 @@ pub fn run() -> ExitCode {
         Command::Quickstart(args) => quickstart::run(&args),
         Command::Keys(args) => keys::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
+        Command::Copy(args) => copy::run(&args),
         Command::Migrate(args) => migrate::run(&args),
         Command::Certs(args) => certs::run(&args),
         Command::Healthcheck(place) => healthcheck::run(&place),

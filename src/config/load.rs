@@ -247,6 +247,13 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         ("retention.interval_seconds", config.retention.interval_seconds),
         ("retention.step_rows", config.retention.step_rows.into()),
         ("storage.read_connections", storage.read_connections.into()),
+        ("storage.pool_connections", storage.pool_connections.into()),
+        ("storage.connect_timeout_seconds", storage.connect_timeout_seconds),
+        (
+            "storage.statement_timeout_seconds",
+            storage.statement_timeout_seconds,
+        ),
+        ("storage.partition_rows", storage.partition_rows.into()),
         ("storage.batch_rows", storage.batch_rows as u64),
         ("storage.batch_bytes", storage.batch_bytes as u64),
         ("storage.commit_timeout_seconds", storage.commit_timeout_seconds),
@@ -279,14 +286,15 @@ fn check(config: &Config) -> Result<(), ConfigError> {
             "the queue must take at least 64 rows and 2 MiB: one full gateway report",
         );
     }
-    if storage.url.starts_with("postgres") {
+    let known = ["sqlite://", "postgres://", "postgresql://"];
+    if !known
+        .iter()
+        .any(|scheme| storage.url.expose().starts_with(scheme))
+    {
         return refuse(
             "storage.url",
-            "PostgreSQL is not built into this version; use sqlite://PATH",
+            "must be sqlite://PATH or postgres://USER@HOST/DATABASE",
         );
-    }
-    if !storage.url.starts_with("sqlite://") {
-        return refuse("storage.url", "must be sqlite://PATH");
     }
     Ok(())
 }
@@ -375,6 +383,28 @@ mod tests {
     }
 
     #[test]
+    fn the_password_of_the_database_is_never_shown() {
+        for (url, shown) in [
+            (
+                "postgres://me:s3cret@h:5433/db?sslmode=require",
+                "postgres://me@h:5433/db?sslmode=require",
+            ),
+            ("postgres://me:a@s3cret@h/db", "postgres://me@h/db"),
+            ("postgres://h/db?user=me&password=s3cret", "postgres://h/db"),
+            ("sqlite://data/x@y.db", "sqlite://data/x@y.db"),
+        ] {
+            let config = from_environment(&[("FIELDGATE__STORAGE__URL", url)]).unwrap();
+            assert_eq!(config.storage.url.expose(), url);
+            assert!(
+                render(&config).contains(&format!("url = \"{shown}\"")),
+                "{}",
+                render(&config)
+            );
+            assert!(!format!("{config:?}").contains("s3cret"));
+        }
+    }
+
+    #[test]
     fn impossible_values_are_refused_by_key() {
         for (text, key) in [
             ("[tls]\ncertificate = \"a\"\n", "tls.private_key"),
@@ -383,7 +413,7 @@ mod tests {
                 "[server]\nidle_timeout_seconds = 0\n",
                 "server.idle_timeout_seconds",
             ),
-            ("[storage]\nurl = \"postgres://x\"\n", "storage.url"),
+            ("[storage]\nurl = \"mysql://x\"\n", "storage.url"),
             ("[storage]\nbatch_rows = 0\n", "storage.batch_rows"),
         ] {
             let error = from_text(text).unwrap_err().to_string();

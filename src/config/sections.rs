@@ -118,7 +118,7 @@ section! {
     /// `[storage]`
     StorageConfig {
         /// The database.
-        url: String = "sqlite://data/fieldgate.db".to_owned(),
+        url: DatabaseUrl = DatabaseUrl("sqlite://data/fieldgate.db".to_owned()),
         /// Rows that may wait for the writer.
         queue_rows: usize = 20_000,
         /// Bytes that may wait for the writer.
@@ -129,8 +129,16 @@ section! {
         batch_bytes: usize = 8 * 1024 * 1024,
         /// How long the callers of a commit wait for it.
         commit_timeout_seconds: u64 = 10,
-        /// Connections that read.
+        /// Connections that read (SQLite).
         read_connections: u32 = 4,
+        /// Connections of the pool (PostgreSQL).
+        pool_connections: u32 = 10,
+        /// How long a connection may take to come (PostgreSQL).
+        connect_timeout_seconds: u64 = 5,
+        /// How long a statement may take (PostgreSQL).
+        statement_timeout_seconds: u64 = 8,
+        /// Positions of one partition of the log (PostgreSQL).
+        partition_rows: u32 = 1_000_000,
         /// How often followers look at the log.
         follower_interval_ms: u64 = 1000,
     }
@@ -285,6 +293,54 @@ impl std::fmt::Debug for Hidden {
 impl Serialize for Hidden {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str("******")
+    }
+}
+
+/// Where the database is; its password is never printed.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// From its text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The whole of it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Some((scheme, rest)) = self.0.split_once("://") else {
+            return f.write_str(&self.0);
+        };
+        let (authority, path) = rest.find(['/', '?']).map_or((rest, ""), |at| rest.split_at(at));
+        let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));
+        let user = user.split_once(':').map_or(user, |(name, _)| name);
+        let at = if user.is_empty() { "" } else { "@" };
+        // Where a parameter names a password, none is shown.
+        let path = if path.contains("password") {
+            path.split('?').next().unwrap_or_default()
+        } else {
+            path
+        };
+        write!(f, "{scheme}://{user}{at}{host}{path}")
+    }
+}
+
+impl std::fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "\"{self}\"")
+    }
+}
+
+impl Serialize for DatabaseUrl {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -109,6 +109,11 @@ impl DeviceDirectory {
                 // Devices hold their product; a product changes rarely, so all of them are read again.
                 self.devices.clear();
             }
+            RegistryChange::Everything => {
+                self.products.clear();
+                self.devices.clear();
+                self.absent.clear();
+            }
         }
     }
 

@@ -1,21 +1,26 @@
-//! The storage roles as traits, and the records they speak of. Backends live in folders of their own (`sqlite`);
+//! The storage roles as traits, and the records they speak of. Backends live in folders of their own (`sqlite`, `postgres`), what they
+//! share in `sql`;
 //! callers hold `Arc<dyn …>` and never learn which one. What a trait promises is checked by one contract suite.
 //!
 //! Writes of the registry and of the log go through one group-commit writer, so that a change and its event are
 //! one transaction and positions rise in commit order.
 
 mod audit;
+mod copy;
 mod event_log;
 mod follower_store;
+pub mod postgres;
 mod registry;
 mod settings;
 mod shadow_store;
+mod sql;
 pub mod sqlite;
 pub mod writer;
 
 use std::sync::Arc;
 
 pub use audit::*;
+pub use copy::Digest;
 pub use event_log::*;
 pub use follower_store::*;
 pub use registry::*;
@@ -79,4 +84,46 @@ pub struct Stores {
     pub settings: Arc<dyn Settings>,
     /// Who changed what.
     pub audit: Arc<dyn AuditLog>,
+}
+
+/// Why nothing was copied.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyFailure {
+    /// The source does not open.
+    #[error(transparent)]
+    Source(#[from] sqlite::OpenError),
+    /// The target does not open, or is not empty.
+    #[error(transparent)]
+    Target(#[from] postgres::OpenError),
+    /// On the way.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Copies everything of a SQLite database into an empty PostgreSQL one, all or nothing, and compares; `progress` hears of rows
+/// done, of how many, and where it is.
+pub async fn copy_to_postgres(
+    from: &str,
+    to: &str,
+    options: &postgres::PostgresOptions,
+    secrets: &crate::auth::secret_box::SecretBox,
+    mut progress: impl FnMut(u64, u64, &str),
+) -> std::result::Result<Vec<Digest>, CopyFailure> {
+    let mut source = sqlite::copy_source::open(from, secrets).await?;
+    let mut target = postgres::copy_target::open(to, options).await?;
+    let total = copy::total(&mut source).await?;
+    let last = sqlite::copy_source::last_given(&mut source, "events").await?;
+    let first = copy::first_position(&mut source).await?.unwrap_or(last + 1);
+    postgres::copy_target::make_room(&mut target, (first, last), options.partition_rows).await?;
+    let more = postgres::copy_target::MORE;
+    let digests = copy::copy(&mut source, &mut target, more, |done, place| {
+        progress(done, total, place);
+    })
+    .await?;
+    let mut given = Vec::new();
+    for (table, _) in copy::SEQUENCES {
+        given.push(sqlite::copy_source::last_given(&mut source, table).await?);
+    }
+    postgres::copy_target::finish(target, &given).await?;
+    Ok(digests)
 }

@@ -454,6 +454,8 @@ pub enum RegistryChange {
     Device(DeviceId, DeviceKey),
     /// This product changed or is gone.
     Product(ProductKey),
+    /// Changes may have been missed: anything that was read may be old.
+    Everything,
 }
 
 /// Hears of every registry change after its commit and before its caller is answered.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::harness::{Gate, command, program_output};
+use crate::harness::{Gate, command, on_sqlite, program_output};
 
 const SECRET: &str = "s3cret-of-the-device";
 
@@ -125,6 +125,9 @@ fn a_start_with_the_wrong_master_key_is_refused_with_the_fix() {
 
 #[test]
 fn a_database_of_a_newer_program_is_refused() {
+    if !on_sqlite() {
+        return;
+    }
     let mut gate = Gate::start();
     gate.stop();
     let database = gate.folder.join("fieldgate.db");

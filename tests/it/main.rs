@@ -10,6 +10,8 @@
 mod access_matrix;
 mod crash;
 mod crowds;
+#[path = "../common/database.rs"]
+mod database;
 mod device_paths;
 mod faults;
 mod field_rules;
@@ -22,6 +24,7 @@ mod limits;
 mod management;
 mod openapi;
 mod order_of_checks;
+mod postgres;
 mod power_loss;
 mod quickstart;
 mod registry;

@@ -33,9 +33,20 @@ async fn stores(folder: Arc<TempDir>, writer: WriterLimits) -> Stores {
 }
 
 /// An empty database in a folder of its own.
-pub async fn bed() -> Bed {
+pub async fn bed() -> Option<Bed> {
     let folder = Arc::new(tempfile::tempdir().unwrap());
-    Bed::new(move |limits| Box::pin(stores(folder.clone(), limits))).await
+    Some(Bed::new(move |limits| Box::pin(stores(folder.clone(), limits))).await)
+}
+
+/// Row by row: PostgreSQL drops whole partitions instead.
+#[tokio::test]
+async fn retention_removes_the_oldest_in_steps() {
+    crate::log::retention_removes_the_oldest_in_steps(bed().await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn retention_by_size_removes_until_it_fits() {
+    crate::log::retention_by_size_removes_until_it_fits(bed().await.unwrap()).await;
 }
 
 async fn raw(folder: &TempDir) -> SqliteConnection {

@@ -1,29 +1,21 @@
-//! One commit: a group of appends and registry changes in one transaction, events inserted many at a time. Changes look
-//! before they write, so a refused one leaves nothing; a statement that fails takes the whole group down, unacknowledged.
-//! The changes themselves stand in `changes`.
+//! One commit: a group of appends and registry changes in one transaction, events inserted many at a time.
 
 use std::path::PathBuf;
-use std::sync::{Arc, LazyLock, PoisonError};
+use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row};
 use tokio::sync::watch;
 
-use super::{DURABLE, Listeners, connect, rows, unavailable};
-use crate::auth::secret::Secret;
+use super::{DURABLE, connect, unavailable};
 use crate::auth::secret_box::SecretBox;
-use crate::domain::clock::Timestamp;
-use crate::domain::event::{EventKind, NewEvent};
-use crate::domain::ids::{AppId, DeviceId, DeviceKey, Position, ProductKey};
-use crate::domain::shadow;
+use crate::domain::event::NewEvent;
+use crate::domain::ids::Position;
+use crate::storage::sql::changes::{Change, Changes, Outcome};
+use crate::storage::sql::{Listeners, rows};
 use crate::storage::writer::{CommitBackend, Done, Work};
-use crate::storage::{
-    App, AppDeletion, Change as Told, Device, DeviceCreation, DeviceDeletion, DevicePatch, FreezeOutcome,
-    GatewayChange, NewAuditEntry, NewDevice, NewProduct, Product, ProductCreation, ProductDeletion,
-    ProductPatch, PurgeRequest, RegistryChange, Result, ShadowChange, Slot, StoreError, Tag, TagChange,
-};
+use crate::storage::{Result, StoreError};
 
 /// Rows of one insert. A group takes the smallest that holds it and leaves the rest of the rows empty: one statement is
 /// one trip to the database's thread, which costs more than binding some NULLs, and a fixed set of texts stays prepared.
@@ -45,79 +37,6 @@ static INSERTS: LazyLock<[String; SIZES.len()]> = LazyLock::new(|| {
     })
 });
 
-/// A registry change, an audit entry, or a step of retention.
-#[derive(Debug)]
-pub(crate) enum Change {
-    CreateApp(AppId, String, Told<App>),
-    RenameApp(AppId, String, Told<App>),
-    DeleteApp(AppId, Told<App>),
-    CreateProduct(Box<NewProduct>, Told<Product>),
-    UpdateProduct(ProductKey, Box<ProductPatch>, Told<Product>),
-    DeleteProduct(ProductKey, Told<Product>),
-    CreateDevice(Box<NewDevice>, Told<Device>),
-    UpdateDevice(DeviceKey, Box<DevicePatch>, Told<Device>),
-    DeleteDevice(DeviceKey, Told<Device>),
-    SetFrozen(DeviceKey, bool, Option<Bytes>, Told<Device>),
-    ResetSecret(DeviceKey, Slot, Secret, Told<Device>),
-    ResetFingerprint(DeviceKey, Slot, Option<String>, Told<Device>),
-    MoveToGateway(DeviceKey, DeviceId, Told<Device>),
-    BindTags(DeviceKey, Vec<Tag>, usize, Told<Device>),
-    UnbindTags(DeviceKey, Vec<String>, Told<Device>),
-    TellShadow(DeviceKey, EventKind, Option<Position>, Told<Device>),
-    KeepRegistration(DeviceKey),
-    Audit(Box<NewAuditEntry>),
-    Purge(PurgeRequest),
-    PurgeAudit(Timestamp, u32),
-}
-
-/// Gives each outcome a variant and the way in and out, so that a change's caller names the type alone.
-macro_rules! outcomes {
-    ($($variant:ident($type:ty)),* $(,)?) => {
-        /// What a change came to.
-        #[derive(Debug)]
-        pub(crate) enum Outcome {
-            $($variant($type)),*
-        }
-
-        $(
-            impl From<$type> for Outcome {
-                fn from(outcome: $type) -> Self {
-                    Self::$variant(outcome)
-                }
-            }
-
-            impl TryFrom<Outcome> for $type {
-                type Error = StoreError;
-
-                fn try_from(outcome: Outcome) -> Result<Self> {
-                    match outcome {
-                        Outcome::$variant(outcome) => Ok(outcome),
-                        _ => Err(StoreError::Corrupt("the writer answered another change".to_owned())),
-                    }
-                }
-            }
-        )*
-    };
-}
-
-outcomes! {
-    AppMade(App),
-    AppChanged(Option<App>),
-    AppDeleted(AppDeletion),
-    ProductMade(ProductCreation),
-    ProductChanged(Option<Product>),
-    ProductDeleted(ProductDeletion),
-    DeviceMade(DeviceCreation),
-    DeviceChanged(Option<Device>),
-    DeviceDeleted(DeviceDeletion),
-    Frozen(FreezeOutcome),
-    GatewayChanged(GatewayChange),
-    TagsChanged(TagChange),
-    ShadowChanged(ShadowChange),
-    Done(bool),
-    Rows(u64),
-}
-
 /// The writer's connection.
 pub(crate) struct SqliteCommit {
     connection: SqliteConnection,
@@ -135,23 +54,6 @@ fn appended_rows(work: &Work<Change>) -> Option<usize> {
     match work {
         Work::Append(events) => Some(events.len()),
         Work::Change(_) => None,
-    }
-}
-
-/// What one group gathers before its commit.
-#[derive(Default)]
-pub(super) struct Group {
-    events: Vec<(i64, NewEvent)>,
-    pub(super) changes: Vec<RegistryChange>,
-}
-
-impl Group {
-    /// Whether an event that waits to be inserted changes this device's shadow.
-    pub(super) fn changes_shadow_of(&self, key: DeviceKey) -> bool {
-        let of_device = |event: &NewEvent| event.device.is_some_and(|(device, _)| device == key);
-        self.events
-            .iter()
-            .any(|(_, event)| of_device(event) && shadow::KINDS.contains(&event.kind))
     }
 }
 
@@ -210,35 +112,23 @@ impl SqliteCommit {
     }
 
     async fn try_commit(&mut self, work: Vec<Work<Change>>) -> Result<Vec<Done<Outcome>>> {
-        let mut group = Group::default();
-        let mut done = Vec::with_capacity(work.len());
         // A single insert is a transaction by itself: the common group of reports is one trip to the database.
         let rows = work.iter().map(appended_rows).sum::<Option<usize>>();
         let single = rows.is_some_and(|rows| rows <= LARGEST);
         if !single {
             self.execute("BEGIN IMMEDIATE").await?;
         }
-        for work in work {
-            done.push(match work {
-                Work::Append(events) => {
-                    for event in events {
-                        self.place(&mut group, event);
-                    }
-                    Done::Appended(Position(self.last))
-                }
-                Work::Change(change) => Done::Changed(self.apply(change, &mut group).await?),
-            });
-        }
-        self.insert(&group.events).await?;
+        let mut group = Changes::new(&mut self.connection, &self.secrets);
+        let placed = group.gather(work).await?;
+        let (events, changed) = (group.events, group.changed);
+        let first = self.last + 1;
+        self.insert(&events).await?;
         if !single {
             self.execute("COMMIT").await?;
         }
-        let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         self.announce();
-        for change in &group.changes {
-            listeners.iter().for_each(|listener| listener(change));
-        }
-        Ok(done)
+        self.listeners.tell(&changed);
+        Ok(placed.into_iter().map(|placed| placed.at(first)).collect())
     }
 
     /// Tells those who follow the log how far it goes, once for each commit.
@@ -271,7 +161,7 @@ impl SqliteCommit {
         Ok(())
     }
 
-    async fn insert(&mut self, events: &[(i64, NewEvent)]) -> Result<()> {
+    async fn insert(&mut self, events: &[NewEvent]) -> Result<()> {
         for chunk in events.chunks(LARGEST) {
             let fitting = SIZES
                 .iter()
@@ -283,9 +173,10 @@ impl SqliteCommit {
                 ));
             };
             let mut query = sqlx::query(sql.as_str());
-            for (position, event) in chunk {
+            for event in chunk {
+                self.last += 1;
                 query = query
-                    .bind(position)
+                    .bind(self.last)
                     .bind(event.kind.code())
                     .bind(event.device.map(|(device, _)| device.0))
                     .bind(event.device.map(|(_, version)| version.0))
@@ -301,108 +192,5 @@ impl SqliteCommit {
             query.execute(&mut self.connection).await.map_err(unavailable)?;
         }
         Ok(())
-    }
-
-    async fn apply(&mut self, change: Change, group: &mut Group) -> Result<Outcome> {
-        Ok(match change {
-            Change::CreateApp(app_id, name, told) => self.create_app(app_id, name, told).await?.into(),
-            Change::RenameApp(app_id, name, told) => self.rename_app(&app_id, &name, told).await?.into(),
-            Change::DeleteApp(app_id, told) => self.delete_app(&app_id, told).await?.into(),
-            Change::CreateProduct(new, told) => self.create_product(*new, told, group).await?.into(),
-            Change::UpdateProduct(key, patch, told) => {
-                self.update_product(key, *patch, told, group).await?.into()
-            }
-            Change::DeleteProduct(key, told) => self.delete_product(key, told, group).await?.into(),
-            Change::CreateDevice(new, told) => self.create_device(*new, told, group).await?.into(),
-            Change::UpdateDevice(key, patch, told) => {
-                self.update_device(key, *patch, told, group).await?.into()
-            }
-            Change::DeleteDevice(key, told) => self.delete_device(key, told, group).await?.into(),
-            Change::SetFrozen(key, frozen, status, told) => {
-                self.set_frozen(key, frozen, status, told, group).await?.into()
-            }
-            Change::ResetSecret(key, slot, secret, told) => {
-                self.reset_secret(key, slot, &secret, told, group).await?.into()
-            }
-            Change::ResetFingerprint(key, slot, fingerprint, told) => self
-                .reset_fingerprint(key, slot, fingerprint, told, group)
-                .await?
-                .into(),
-            Change::MoveToGateway(key, gateway, told) => {
-                self.change_gateway(key, &gateway, told, group).await?.into()
-            }
-            Change::BindTags(key, tags, most, told) => {
-                self.bind_tags(key, tags, most, told, group).await?.into()
-            }
-            Change::UnbindTags(key, tag_keys, told) => {
-                self.unbind_tags(key, &tag_keys, told, group).await?.into()
-            }
-            Change::TellShadow(key, kind, unless_since, told) => self
-                .change_shadow(key, kind, unless_since, told, group)
-                .await?
-                .into(),
-            Change::KeepRegistration(key) => self.keep_registration(key).await?.into(),
-            Change::Audit(entry) => self.note(&entry).await?.into(),
-            Change::Purge(request) => self.purge(request).await?.into(),
-            Change::PurgeAudit(before, step_rows) => self.purge_audit(before, step_rows).await?.into(),
-        })
-    }
-
-    pub(super) const fn connection(&mut self) -> &mut SqliteConnection {
-        &mut self.connection
-    }
-
-    pub(super) fn seal(&self, device_key: i64, secret: &Secret) -> Result<Vec<u8>> {
-        let sealed = self.secrets.seal(secret.expose(), &rows::binding(device_key));
-        sealed.map_err(|error| StoreError::Corrupt(error.to_string()))
-    }
-
-    pub(super) fn secrets(&self) -> &SecretBox {
-        &self.secrets
-    }
-
-    pub(super) fn place(&mut self, group: &mut Group, event: NewEvent) {
-        self.last += 1;
-        group.events.push((self.last, event));
-    }
-
-    /// The oldest rows of one step that are too old, or all of the step while the file holds too much.
-    async fn purge(&mut self, request: PurgeRequest) -> Result<u64> {
-        let before = match request.max_bytes {
-            Some(max) if self.used_bytes().await? > max => i64::MAX,
-            _ => match request.before {
-                Some(before) => before.0,
-                None => return Ok(0),
-            },
-        };
-        let row = sqlx::query(
-            "SELECT max(position) FROM (SELECT position, received_ms FROM events ORDER BY position LIMIT ?)
-             WHERE received_ms < ?",
-        )
-        .bind(request.step_rows)
-        .bind(before)
-        .fetch_one(&mut self.connection)
-        .await
-        .map_err(unavailable)?;
-        let up_to: Option<i64> = row.try_get(0).map_err(unavailable)?;
-        let Some(up_to) = up_to else { return Ok(0) };
-        let delete = sqlx::query("DELETE FROM events WHERE position <= ?").bind(up_to);
-        Ok(delete
-            .execute(&mut self.connection)
-            .await
-            .map_err(unavailable)?
-            .rows_affected())
-    }
-
-    async fn used_bytes(&mut self) -> Result<u64> {
-        let row = sqlx::query(
-            "SELECT (c.page_count - f.freelist_count) * s.page_size
-             FROM pragma_page_count c, pragma_freelist_count f, pragma_page_size s",
-        )
-        .fetch_one(&mut self.connection)
-        .await
-        .map_err(unavailable)?;
-        let bytes: i64 = row.try_get(0).map_err(unavailable)?;
-        Ok(u64::try_from(bytes).unwrap_or(0))
     }
 }

@@ -7,9 +7,10 @@ use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Connection, QueryBuilder, Row, Sqlite as Database};
 
-use super::{Sqlite, rows, unavailable};
+use super::{Sqlite, unavailable};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{DeviceKey, Position};
+use crate::storage::sql::rows;
 use crate::storage::{
     DeviceActivity, EventFilter, FollowerStore, IndexEntry, NewTraceEntry, Page, PageRequest, StoreError,
     TraceEntry,

@@ -6,10 +6,11 @@ use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, Row};
 use tokio::sync::watch;
 
-use super::commit::Change;
-use super::{Sqlite, rows, unavailable};
+use super::{Sqlite, unavailable};
 use crate::domain::event::{DeviceDescription, EventKind, NewEvent, StoredEvent};
 use crate::domain::ids::{Position, VersionKey};
+use crate::storage::sql::changes::Change;
+use crate::storage::sql::{Columns, SqlStore, rows};
 use crate::storage::{Chunk, EventFilter, EventLog, IndexEntry, LogBounds, PurgeRequest, ReadLimit, Result};
 
 #[async_trait]
@@ -141,23 +142,10 @@ impl EventLog for Sqlite {
             .fetch_all(&self.pool)
             .await
             .map_err(unavailable)?;
-        let mut descriptions = HashMap::with_capacity(found.len());
-        for row in found {
-            let text = |column: &str| row.try_get::<String, _>(column).map_err(unavailable);
-            let description = DeviceDescription {
-                app_id: text("app_id")?,
-                device_id: text("device_id")?,
-                node_id: text("node_id")?,
-                product_id: text("product_id")?,
-                gateway_id: text("gateway_id")?,
-                tags: row.try_get("tags").map_err(unavailable)?,
-            };
-            descriptions.insert(
-                VersionKey(row.try_get("version_key").map_err(unavailable)?),
-                description,
-            );
-        }
-        Ok(descriptions)
+        found
+            .iter()
+            .map(|row| Ok((VersionKey(row.int("version_key")?), rows::description(row)?)))
+            .collect()
     }
 
     async fn size_bytes(&self) -> Result<u64> {

@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::OpenError;
 
-type Steps = &'static [(i64, &'static str, &'static str)];
+pub(super) type Steps = &'static [(i64, &'static str, &'static str)];
 
 /// Of the registry and the log.
 pub(super) const MAIN: Steps = &[

@@ -1,33 +1,33 @@
 //! SQLite behind the storage traits: one file for the registry and the log, with one writer; a second file beside it
 //! for what followers keep, out of the writer's way. WAL with `synchronous=FULL` in the first, set and asserted.
 
-mod audit_log;
-mod changes;
 mod commit;
+pub(super) mod copy_source;
 mod follower_store;
 mod log;
 mod migrations;
 #[cfg(test)]
 mod plans;
-mod registry;
-mod rows;
-mod search;
-mod settings;
+mod session;
 mod shadow_store;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use sqlx::ConnectOptions;
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
     SqliteSynchronous,
 };
 use tokio::sync::watch;
 
+use super::sql::changes::{Change, Outcome};
+use super::sql::settings::{self, KeyCheck};
+use super::sql::{Listeners, Session, SqlStore, Statement, audit_entry, query, unavailable};
 use super::writer::{Writer, WriterLimits};
-use super::{RegistryListener, StoreError, Stores};
+use super::{NewAuditEntry, Result as StoreResult, Stores};
 use crate::auth::secret_box::SecretBox;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::Position;
@@ -102,9 +102,6 @@ pub(super) struct Sqlite {
     appended: watch::Sender<Position>,
 }
 
-/// Who hears of registry changes.
-type Listeners = Arc<Mutex<Vec<RegistryListener>>>;
-
 /// Opens the database at `url` (`sqlite://PATH`), making and migrating what is missing.
 pub async fn open(
     url: &str,
@@ -122,14 +119,18 @@ pub async fn open(
 
     let mut connection = connect(&path, DURABLE).await.map_err(|error| fault(&error))?;
     migrations::run(&mut connection, &path, migrations::MAIN).await?;
-    settings::prepare(&mut connection, &secrets, now)
-        .await
-        .map_err(|error| match error {
-            settings::PrepareError::WrongMasterKey => OpenError::WrongMasterKey {
+    match settings::check(&mut connection, &secrets).await {
+        Ok(KeyCheck::Right) => {}
+        Ok(KeyCheck::Wrong) => {
+            return Err(OpenError::WrongMasterKey {
                 path: path.display().to_string(),
-            },
-            settings::PrepareError::Store(error) => fault(&error),
-        })?;
+            });
+        }
+        Ok(KeyCheck::First) => first_start(&mut connection, &secrets, now)
+            .await
+            .map_err(|error| fault(&error))?,
+        Err(error) => return Err(fault(&error)),
+    }
 
     let beside = followers_path(&path);
     let mut follower = connect(&beside, SqliteSynchronous::Normal)
@@ -173,6 +174,49 @@ pub async fn open(
         settings: sqlite.clone(),
         audit: sqlite,
     })
+}
+
+async fn first_start(
+    connection: &mut SqliteConnection,
+    secrets: &SecretBox,
+    now: Timestamp,
+) -> StoreResult<()> {
+    Session::execute(connection, Statement::new("BEGIN IMMEDIATE")).await?;
+    settings::first_start(connection, secrets, now).await?;
+    Session::execute(connection, Statement::new("COMMIT")).await?;
+    Ok(())
+}
+
+#[async_trait]
+impl SqlStore for Sqlite {
+    type Row = SqliteRow;
+    const ACTIVITY: &'static str = "followers.device_activity";
+
+    async fn rows(&self, statement: Statement) -> StoreResult<Vec<SqliteRow>> {
+        query!(statement).fetch_all(&self.pool).await.map_err(unavailable)
+    }
+
+    async fn change_noted(&self, statement: Statement, noted: &NewAuditEntry) -> StoreResult<bool> {
+        let mut transaction = self.pool.begin().await.map_err(unavailable)?;
+        if Session::execute(&mut *transaction, statement).await? == 0 {
+            return Ok(false);
+        }
+        Session::execute(&mut *transaction, audit_entry(noted)).await?;
+        transaction.commit().await.map_err(unavailable)?;
+        Ok(true)
+    }
+
+    async fn submit(&self, change: Change, bytes: usize) -> StoreResult<Outcome> {
+        self.writer.change(change, bytes).await
+    }
+
+    fn secrets(&self) -> &SecretBox {
+        &self.secrets
+    }
+
+    fn listeners(&self) -> &Listeners {
+        &self.listeners
+    }
 }
 
 /// Whether there is a database at `url`.
@@ -253,11 +297,4 @@ async fn pool(path: &Path, connections: u32, beside: Option<&Path>) -> Result<Sq
         })
         .connect_with(options)
         .await
-}
-
-fn unavailable(error: sqlx::Error) -> StoreError {
-    match error {
-        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => StoreError::Corrupt(error.to_string()),
-        other => StoreError::Unavailable(other.to_string()),
-    }
 }

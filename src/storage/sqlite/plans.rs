@@ -3,13 +3,14 @@
 
 use std::collections::HashMap;
 
-use sqlx::{AssertSqlSafe, Connection, QueryBuilder, Row, Sqlite as Database};
+use sqlx::{AssertSqlSafe, Connection, Row};
 use tempfile::TempDir;
 
-use super::registry::page_query;
-use super::{SqliteSynchronous, connect, migrations, rows, search};
+use super::{SqliteSynchronous, connect, migrations};
 use crate::domain::clock::Timestamp;
 use crate::domain::device_search::DeviceSearch;
+use crate::storage::sql::registry::page_query;
+use crate::storage::sql::{Statement, rows, search};
 use crate::storage::{DeviceFilter, PageRequest, Tag};
 
 const PAGE: PageRequest = PageRequest {
@@ -19,7 +20,7 @@ const PAGE: PageRequest = PageRequest {
 };
 
 /// The lines of a plan that tell how devices are found: those of the joins behind it left out.
-async fn plan(folder: &TempDir, query: &QueryBuilder<Database>) -> Vec<String> {
+async fn plan(folder: &TempDir, query: &Statement) -> Vec<String> {
     let path = folder.path().join("plans.db");
     let beside = folder.path().join("beside.db");
     let mut connection = connect(&path, SqliteSynchronous::Full).await.unwrap();
@@ -36,7 +37,7 @@ async fn plan(folder: &TempDir, query: &QueryBuilder<Database>) -> Vec<String> {
         .execute(&mut connection)
         .await
         .unwrap();
-    let sql = format!("EXPLAIN QUERY PLAN {}", query.sql().as_str());
+    let sql = format!("EXPLAIN QUERY PLAN {}", query.text());
     let found = sqlx::query(AssertSqlSafe(sql))
         .fetch_all(&mut connection)
         .await
@@ -47,14 +48,14 @@ async fn plan(folder: &TempDir, query: &QueryBuilder<Database>) -> Vec<String> {
     lines.collect()
 }
 
-fn list(filter: &DeviceFilter, products: &[i64]) -> QueryBuilder<Database> {
+fn list(filter: &DeviceFilter, products: &[i64]) -> Statement {
     let products: HashMap<_, _> = HashMap::from([("p".to_owned(), products.to_vec())]);
     page_query(rows::DEVICE, ("devices d", "d.device_key"), PAGE, |query| {
         search::push_filter(query, filter, &products);
     })
 }
 
-fn tagged(text: &str) -> QueryBuilder<Database> {
+fn tagged(text: &str) -> Statement {
     let tags: Vec<_> = text
         .split(' ')
         .map(|word| Tag {
@@ -67,10 +68,11 @@ fn tagged(text: &str) -> QueryBuilder<Database> {
     })
 }
 
-fn searched(conditions: &str) -> QueryBuilder<Database> {
+fn searched(conditions: &str) -> Statement {
     let search = DeviceSearch::parse(&format!("select * from device where {conditions}")).unwrap();
     let products = search::product_ids(&search);
     let context = search::Context {
+        activity: "followers.device_activity",
         online_since: Timestamp(0),
         products: products.into_iter().map(|id| (id, vec![1])).collect(),
     };
@@ -165,8 +167,7 @@ async fn lists_searches_and_tags_are_found_by_indexes() {
     ];
     for (query, found, sorted) in &cases {
         let plan = plan(&folder, query).await;
-        let sql = query.sql();
-        let sql = sql.as_str();
+        let sql = query.text();
         assert!(plan.iter().any(|line| line.contains(found)), "{sql}\n{plan:#?}");
         let sorts = plan.iter().filter(|line| line.contains("TEMP B-TREE"));
         assert_eq!(sorts.count() > 0, *sorted, "{sql}\n{plan:#?}");

@@ -5,7 +5,7 @@ mod program;
 mod sse;
 
 pub use client::{Reply, Suite, Wire, client_config, client_config_of};
-pub use program::{Gate, command, program_output};
+pub use program::{Gate, command, on_sqlite, program_output};
 pub use sse::Sse;
 
 use serde_json::Value;

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use rustls::ClientConfig;
 
+use crate::database::Database;
+
 use super::client::{Suite, Wire, client_config};
 
 /// How long a start may take on a machine that is busy with other tests.
@@ -29,11 +31,42 @@ pub fn command() -> Command {
 
 /// Runs the binary to its end.
 pub fn program_output(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
-    command()
+    let mut command = command();
+    let folder = arguments
+        .iter()
+        .skip_while(|argument| **argument != "--data-dir")
+        .nth(1);
+    if let Some(database) = folder.and_then(|folder| storage_of(Path::new(folder))) {
+        command.env(STORAGE_URL, database.url());
+    }
+    command
         .args(arguments)
         .envs(environment.iter().copied())
         .output()
         .unwrap()
+}
+
+const STORAGE_URL: &str = "FIELDGATE__STORAGE__URL";
+
+/// The PostgreSQL server that every instance keeps its data on, when the environment names one.
+#[expect(clippy::disallowed_methods, reason = "it says where a server is")]
+fn storage() -> Option<String> {
+    std::env::var("FIELDGATE_TEST_STORAGE").ok()
+}
+
+/// Whether instances keep their data in SQLite; what concerns its files alone has nothing to look at otherwise.
+pub fn on_sqlite() -> bool {
+    storage().is_none()
+}
+
+/// The database of the instance in this folder, which has the folder's name wherever it is started from.
+fn storage_of(folder: &Path) -> Option<Database> {
+    let server = storage()?;
+    let name = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, folder.as_os_str().as_encoded_bytes());
+    Some(Database::named(
+        &server,
+        &format!("gate_{}", &hex::encode(name)[..24]),
+    ))
 }
 
 /// What to start.
@@ -124,6 +157,11 @@ impl GateBuilder {
             .folder
             .unwrap_or_else(|| own.as_ref().unwrap().path().join("data"));
         let log = folder.with_extension("log");
+        let names_one = environment.iter().any(|(name, _)| name == STORAGE_URL);
+        let database = (!names_one).then(|| storage_of(&folder)).flatten();
+        if let Some(database) = &database {
+            command.env(STORAGE_URL, database.url());
+        }
         let mut child = command
             .args(["quickstart", "--data-dir"])
             .arg(&folder)
@@ -153,6 +191,7 @@ impl GateBuilder {
             folder,
             own,
             environment,
+            database,
         };
         gate.device = gate.listening("device");
         gate.management = gate.listening("management");
@@ -179,6 +218,7 @@ pub struct Gate {
     pub folder: PathBuf,
     own: Option<tempfile::TempDir>,
     environment: Vec<(String, String)>,
+    database: Option<Database>,
 }
 
 impl Gate {
@@ -240,7 +280,9 @@ impl Gate {
             "--data-dir",
             folder,
         ];
-        let output = program_output(&arguments, &[]);
+        let storage = self.environment.iter().find(|(name, _)| name == STORAGE_URL);
+        let storage = storage.map(|(name, url)| (name.as_str(), url.as_str()));
+        let output = program_output(&arguments, storage.as_slice());
         assert!(output.status.success(), "{output:?}");
         let made: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         let text = |name: &str| made[name].as_str().unwrap().to_owned();
@@ -345,6 +387,9 @@ impl Drop for Gate {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if let Some(database) = &mut self.database {
+            database.stays = self.own.is_none();
+        }
         if std::thread::panicking() {
             eprintln!("--- log of the program\n{}", self.log());
         }

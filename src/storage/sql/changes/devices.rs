@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 
-use super::super::commit::{Group, SqliteCommit};
-use super::super::{rows, unavailable};
+use super::super::{Session, Statement, rows};
+use super::Changes;
 use crate::auth::secret::Secret;
 use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::ids::{DeviceId, DeviceKey, Position};
@@ -26,24 +26,23 @@ fn beside(kind: EventKind, device: &Device, told: &Told<Device>, payload: Bytes)
     }
 }
 
-impl SqliteCommit {
+impl<S: Session> Changes<'_, S> {
     pub(super) async fn device(&mut self, key: DeviceKey) -> Result<Option<Device>> {
         let row = self.row(rows::DEVICE, "d.device_key", key.0).await?;
-        row.map(|row| rows::device(&row, self.secrets())).transpose()
+        row.map(|row| rows::device(&row, self.secrets)).transpose()
     }
 
     async fn device_by_id(&mut self, device_id: &DeviceId) -> Result<Option<Device>> {
-        let sql = format!("{} WHERE d.device_id = ?", rows::DEVICE);
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(device_id.as_str());
-        let row = row.fetch_optional(self.connection()).await.map_err(unavailable)?;
-        row.map(|row| rows::device(&row, self.secrets())).transpose()
+        let sql = format!("{} WHERE d.device_id = $1", rows::DEVICE);
+        let row = Statement::new(sql).bind(device_id.as_str());
+        let row = self.first(row).await?;
+        row.map(|row| rows::device(&row, self.secrets)).transpose()
     }
 
-    pub(in super::super) async fn create_device(
+    pub(super) async fn create_device(
         &mut self,
         new: NewDevice,
         told: Told<Device>,
-        group: &mut Group,
     ) -> Result<DeviceCreation> {
         if self.device_by_id(&new.device_id).await?.is_some() {
             return Ok(DeviceCreation::Exists);
@@ -67,27 +66,24 @@ impl SqliteCommit {
         let desired = new
             .desired
             .map(|payload| beside(EventKind::DesiredSet, &device, &told, payload));
-        self.changed(EventKind::DeviceCreated, &device, told, group)
-            .await?;
+        self.changed(EventKind::DeviceCreated, &device, told).await?;
         if let Some(event) = desired {
-            self.place(group, event);
+            self.place(event);
         }
         Ok(DeviceCreation::Created(Box::new(device)))
     }
 
     async fn first_version(&mut self, new: &NewDevice, product: &Product) -> Result<i64> {
-        let inserted = sqlx::query(
-            "INSERT INTO device_versions (app_id, device_id, node_id, product_id, gateway_id) VALUES (?, ?, ?, ?, ?)",
+        let insert = Statement::new(
+            "INSERT INTO device_versions (app_id, device_id, node_id, product_id, gateway_id)
+             VALUES ($1, $2, $3, $4, $5) RETURNING version_key",
         )
         .bind(product.app.app_id.as_str())
         .bind(new.device_id.as_str())
         .bind(new.node_id.as_str())
         .bind(product.product_id.as_str())
-        .bind(new.gateway.as_ref().unwrap_or(&new.device_id).as_str())
-        .execute(self.connection())
-        .await
-        .map_err(unavailable)?;
-        Ok(inserted.last_insert_rowid())
+        .bind(new.gateway.as_ref().unwrap_or(&new.device_id).as_str());
+        self.inserted(insert).await
     }
 
     async fn insert_device(
@@ -97,12 +93,12 @@ impl SqliteCommit {
         version: i64,
         created_ms: i64,
     ) -> Result<i64> {
-        let inserted = sqlx::query(
+        let insert = Statement::new(
             "INSERT INTO devices (device_id, node_id, product_key, app_key, gateway_key, name, description,
                  extension_info, auth_type, secret, fingerprint, secure_access, timeout_seconds, epoch, frozen,
                  version_key, created_ms)
-             SELECT ?, ?, product_key, app_key, ?, nullif(?, ''), nullif(?, ''), ?, ?, x'', ?, ?, ?, 1, 0, ?, ? FROM products
-             WHERE product_key = ?",
+             SELECT $1, $2, product_key, app_key, $3, nullif($4, ''), nullif($5, ''), $6, $7, $8, $9, $10, $11, 1, $12, $13, $14 FROM products
+             WHERE product_key = $15 RETURNING device_key",
         )
         .bind(new.device_id.as_str())
         .bind(new.node_id.as_str())
@@ -111,22 +107,21 @@ impl SqliteCommit {
         .bind(&new.description)
         .bind(&new.extension_info)
         .bind(new.auth_type.as_str())
+        .bind(Vec::new())
         .bind(&new.fingerprint)
         .bind(new.secure_access)
         .bind(new.timeout_seconds)
+        .bind(false)
         .bind(version)
         .bind(created_ms)
-        .bind(new.product.0)
-        .execute(self.connection())
-        .await
-        .map_err(unavailable)?;
+        .bind(new.product.0);
         // The secret is bound to the key, which is known only now.
-        let key = inserted.last_insert_rowid();
+        let key = self.inserted(insert).await?;
         let sealed = self.seal(key, &new.secret)?;
-        let update = sqlx::query("UPDATE devices SET secret = ? WHERE device_key = ?")
+        let update = Statement::new("UPDATE devices SET secret = $1 WHERE device_key = $2")
             .bind(sealed)
             .bind(key);
-        update.execute(self.connection()).await.map_err(unavailable)?;
+        self.session.execute(update).await?;
         Ok(key)
     }
 
@@ -136,60 +131,47 @@ impl SqliteCommit {
         kind: EventKind,
         device: &Device,
         told: Told<Device>,
-        group: &mut Group,
     ) -> Result<()> {
-        group
-            .changes
+        self.changed
             .push(RegistryChange::Device(device.device_id.clone(), device.key));
-        self.tell(group, kind, Some((device.key, device.version)), device, told)
+        self.tell(kind, Some((device.key, device.version)), device, told)
             .await
     }
 
     /// After an update: reads the device again and tells of it. None: there is none.
-    async fn updated(
-        &mut self,
-        key: DeviceKey,
-        told: Told<Device>,
-        group: &mut Group,
-    ) -> Result<Option<Device>> {
+    async fn updated(&mut self, key: DeviceKey, told: Told<Device>) -> Result<Option<Device>> {
         let Some(device) = self.device(key).await? else {
             return Ok(None);
         };
-        self.changed(EventKind::DeviceUpdated, &device, told, group)
-            .await?;
+        self.changed(EventKind::DeviceUpdated, &device, told).await?;
         Ok(Some(device))
     }
 
-    pub(in super::super) async fn update_device(
+    pub(super) async fn update_device(
         &mut self,
         key: DeviceKey,
         patch: DevicePatch,
         told: Told<Device>,
-        group: &mut Group,
     ) -> Result<Option<Device>> {
-        sqlx::query(
-            "UPDATE devices SET name = nullif(coalesce(?, name), ''),
-                 description = nullif(coalesce(?, description), ''), extension_info = coalesce(?, extension_info),
-                 secure_access = coalesce(?, secure_access), timeout_seconds = coalesce(?, timeout_seconds)
-             WHERE device_key = ?",
+        self.session.execute(Statement::new(
+            "UPDATE devices SET name = nullif(coalesce($1, name), ''),
+                 description = nullif(coalesce($2, description), ''), extension_info = coalesce($3, extension_info),
+                 secure_access = coalesce($4, secure_access), timeout_seconds = coalesce($5, timeout_seconds)
+             WHERE device_key = $6",
         )
         .bind(&patch.name)
         .bind(&patch.description)
         .bind(&patch.extension_info)
         .bind(patch.secure_access)
         .bind(patch.timeout_seconds)
-        .bind(key.0)
-        .execute(self.connection())
-        .await
-        .map_err(unavailable)?;
-        self.updated(key, told, group).await
+        .bind(key.0)).await?;
+        self.updated(key, told).await
     }
 
-    pub(in super::super) async fn delete_device(
+    pub(super) async fn delete_device(
         &mut self,
         key: DeviceKey,
         told: Told<Device>,
-        group: &mut Group,
     ) -> Result<DeviceDeletion> {
         let Some(device) = self.device(key).await? else {
             return Ok(DeviceDeletion::NotFound);
@@ -198,29 +180,27 @@ impl SqliteCommit {
             return Ok(DeviceDeletion::HasChildren);
         }
         for statement in [
-            "DELETE FROM device_tags WHERE device_key = ?",
-            "DELETE FROM devices WHERE device_key = ?",
+            "DELETE FROM device_tags WHERE device_key = $1",
+            "DELETE FROM devices WHERE device_key = $1",
         ] {
-            let delete = sqlx::query(statement).bind(key.0);
-            delete.execute(self.connection()).await.map_err(unavailable)?;
+            let delete = Statement::new(statement).bind(key.0);
+            self.session.execute(delete).await?;
         }
-        self.changed(EventKind::DeviceDeleted, &device, told, group)
-            .await?;
+        self.changed(EventKind::DeviceDeleted, &device, told).await?;
         Ok(DeviceDeletion::Deleted)
     }
 
     async fn has_children(&mut self, key: DeviceKey) -> Result<bool> {
-        self.any("SELECT 1 FROM devices WHERE gateway_key = ? LIMIT 1", key.0)
+        self.any("SELECT 1 FROM devices WHERE gateway_key = $1 LIMIT 1", key.0)
             .await
     }
 
-    pub(in super::super) async fn set_frozen(
+    pub(super) async fn set_frozen(
         &mut self,
         key: DeviceKey,
         frozen: bool,
         status: Option<Bytes>,
         told: Told<Device>,
-        group: &mut Group,
     ) -> Result<FreezeOutcome> {
         let Some(device) = self.device(key).await? else {
             return Ok(FreezeOutcome::NotFound);
@@ -229,60 +209,58 @@ impl SqliteCommit {
             return Ok(FreezeOutcome::AlreadySo);
         }
         // Freezing raises the epoch: tokens from before it stay dead after an unfreeze.
-        let update = sqlx::query("UPDATE devices SET frozen = ?1, epoch = epoch + ?1 WHERE device_key = ?2");
-        let update = update.bind(frozen).bind(key.0);
-        update.execute(self.connection()).await.map_err(unavailable)?;
+        let update =
+            Statement::new("UPDATE devices SET frozen = $1, epoch = epoch + $2 WHERE device_key = $3");
+        let update = update.bind(frozen).bind(i64::from(frozen)).bind(key.0);
+        self.session.execute(update).await?;
         let status = status.map(|payload| beside(EventKind::StatusUpdated, &device, &told, payload));
-        self.updated(key, told, group).await?;
+        self.updated(key, told).await?;
         if let Some(event) = status {
-            self.place(group, event);
+            self.place(event);
         }
         Ok(FreezeOutcome::Done)
     }
 
-    pub(in super::super) async fn reset_secret(
+    pub(super) async fn reset_secret(
         &mut self,
         key: DeviceKey,
         slot: Slot,
         secret: &Secret,
         told: Told<Device>,
-        group: &mut Group,
     ) -> Result<bool> {
         let sealed = self.seal(key.0, secret)?;
-        let update = sqlx::query(match slot {
-            Slot::Primary => "UPDATE devices SET secret = ?, epoch = epoch + 1 WHERE device_key = ?",
+        let update = Statement::new(match slot {
+            Slot::Primary => "UPDATE devices SET secret = $1, epoch = epoch + 1 WHERE device_key = $2",
             Slot::Secondary => {
-                "UPDATE devices SET secondary_secret = ?, epoch = epoch + 1 WHERE device_key = ?"
+                "UPDATE devices SET secondary_secret = $1, epoch = epoch + 1 WHERE device_key = $2"
             }
         });
         let update = update.bind(sealed).bind(key.0);
-        update.execute(self.connection()).await.map_err(unavailable)?;
-        Ok(self.updated(key, told, group).await?.is_some())
+        self.session.execute(update).await?;
+        Ok(self.updated(key, told).await?.is_some())
     }
 
-    pub(in super::super) async fn reset_fingerprint(
+    pub(super) async fn reset_fingerprint(
         &mut self,
         key: DeviceKey,
         slot: Slot,
         fingerprint: Option<String>,
         told: Told<Device>,
-        group: &mut Group,
     ) -> Result<bool> {
-        let update = sqlx::query(match slot {
-            Slot::Primary => "UPDATE devices SET fingerprint = ? WHERE device_key = ?",
-            Slot::Secondary => "UPDATE devices SET secondary_fingerprint = ? WHERE device_key = ?",
+        let update = Statement::new(match slot {
+            Slot::Primary => "UPDATE devices SET fingerprint = $1 WHERE device_key = $2",
+            Slot::Secondary => "UPDATE devices SET secondary_fingerprint = $1 WHERE device_key = $2",
         });
         let update = update.bind(fingerprint).bind(key.0);
-        update.execute(self.connection()).await.map_err(unavailable)?;
-        Ok(self.updated(key, told, group).await?.is_some())
+        self.session.execute(update).await?;
+        Ok(self.updated(key, told).await?.is_some())
     }
 
-    pub(in super::super) async fn change_gateway(
+    pub(super) async fn change_gateway(
         &mut self,
         key: DeviceKey,
         gateway_id: &DeviceId,
         told: Told<Device>,
-        group: &mut Group,
     ) -> Result<GatewayChange> {
         let Some(device) = self.device(key).await? else {
             return Ok(GatewayChange::NotFound);
@@ -305,11 +283,11 @@ impl SqliteCommit {
         if gateway.ancestors.len() >= 2 {
             return Ok(GatewayChange::TooDeep);
         }
-        let update = sqlx::query("UPDATE devices SET gateway_key = ? WHERE device_key = ?");
+        let update = Statement::new("UPDATE devices SET gateway_key = $1 WHERE device_key = $2");
         let update = update.bind(gateway.key.0).bind(key.0);
-        update.execute(self.connection()).await.map_err(unavailable)?;
+        self.session.execute(update).await?;
         self.new_version(&device, gateway_id, &device.tags).await?;
-        Ok(match self.updated(key, told, group).await? {
+        Ok(match self.updated(key, told).await? {
             Some(device) => GatewayChange::Changed(Box::new(device)),
             None => GatewayChange::NotFound,
         })
@@ -323,57 +301,56 @@ impl SqliteCommit {
         tags: &[Tag],
     ) -> Result<()> {
         let text = serde_json::to_string(tags).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        let inserted = sqlx::query(
+        let insert = Statement::new(
             "INSERT INTO device_versions (app_id, device_id, node_id, product_id, gateway_id, tags)
-             SELECT app_id, device_id, node_id, product_id, ?, ? FROM device_versions WHERE version_key = ?",
+             SELECT app_id, device_id, node_id, product_id, $1, $2 FROM device_versions WHERE version_key = $3
+             RETURNING version_key",
         )
         .bind(gateway_id.as_str())
         .bind((!tags.is_empty()).then_some(text))
-        .bind(device.version.0)
-        .execute(self.connection())
-        .await
-        .map_err(unavailable)?;
-        let update = sqlx::query("UPDATE devices SET version_key = ? WHERE device_key = ?")
-            .bind(inserted.last_insert_rowid())
+        .bind(device.version.0);
+        let version = self.inserted(insert).await?;
+        let update = Statement::new("UPDATE devices SET version_key = $1 WHERE device_key = $2")
+            .bind(version)
             .bind(device.key.0);
-        update.execute(self.connection()).await.map_err(unavailable)?;
+        self.session.execute(update).await?;
         Ok(())
     }
 
-    pub(in super::super) async fn change_shadow(
+    pub(super) async fn change_shadow(
         &mut self,
         key: DeviceKey,
         kind: EventKind,
         unless_since: Option<Position>,
         told: Told<Device>,
-        group: &mut Group,
     ) -> Result<ShadowChange> {
         let Some(device) = self.device(key).await? else {
             return Ok(ShadowChange::NotFound);
         };
         if let Some(since) = unless_since
-            && (group.changes_shadow_of(key) || self.shadow_changed(key, since).await?)
+            && (self.changes_shadow_of(key) || self.shadow_changed(key, since).await?)
         {
             return Ok(ShadowChange::Overtaken);
         }
-        self.tell(group, kind, Some((key, device.version)), &device, told)
+        self.tell(kind, Some((key, device.version)), &device, told)
             .await?;
         Ok(ShadowChange::Done)
     }
 
     async fn shadow_changed(&mut self, key: DeviceKey, since: Position) -> Result<bool> {
         let sql = format!(
-            "SELECT 1 FROM events WHERE position > ? AND device_key = ? AND kind IN ({}) LIMIT 1",
+            "SELECT 1 FROM events WHERE position > $1 AND device_key = $2 AND kind IN ({}) LIMIT 1",
             rows::codes(&KINDS)
         );
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(since.0).bind(key.0);
-        let row = row.fetch_optional(self.connection()).await.map_err(unavailable)?;
+        let row = Statement::new(sql).bind(since.0).bind(key.0);
+        let row = self.first(row).await?;
         Ok(row.is_some())
     }
 
-    pub(in super::super) async fn keep_registration(&mut self, key: DeviceKey) -> Result<bool> {
-        let update = sqlx::query("UPDATE devices SET timeout_seconds = 0 WHERE device_key = ?").bind(key.0);
-        update.execute(self.connection()).await.map_err(unavailable)?;
+    pub(super) async fn keep_registration(&mut self, key: DeviceKey) -> Result<bool> {
+        let update =
+            Statement::new("UPDATE devices SET timeout_seconds = 0 WHERE device_key = $1").bind(key.0);
+        self.session.execute(update).await?;
         Ok(true)
     }
 }

@@ -1,7 +1,7 @@
 //! Products.
 
-use super::super::commit::{Group, SqliteCommit};
-use super::super::{rows, unavailable};
+use super::super::{Columns, Session, Statement, rows};
+use super::Changes;
 use crate::domain::event::EventKind;
 use crate::domain::ids::ProductKey;
 use crate::storage::{
@@ -9,26 +9,25 @@ use crate::storage::{
     Result, StoreError,
 };
 
-impl SqliteCommit {
-    pub(in super::super) async fn create_product(
+impl<S: Session> Changes<'_, S> {
+    pub(super) async fn create_product(
         &mut self,
         new: NewProduct,
         told: Told<Product>,
-        group: &mut Group,
     ) -> Result<ProductCreation> {
-        let app = sqlx::query_as("SELECT app_key FROM apps WHERE app_id = ?").bind(new.app_id.as_str());
-        let app: Option<(i64,)> = app.fetch_optional(self.connection()).await.map_err(unavailable)?;
-        let Some((app_key,)) = app else {
+        let app = Statement::new("SELECT app_key FROM apps WHERE app_id = $1").bind(new.app_id.as_str());
+        let Some(app) = self.first(app).await? else {
             return Ok(ProductCreation::NoApp);
         };
         let attributes = new.attributes;
-        let inserted = sqlx::query(
+        let insert = Statement::new(
             "INSERT INTO products (app_key, product_id, name, device_type, protocol_type, data_format,
                  manufacturer_name, industry, description, service_capabilities, validation_mode, require_sign_type_1,
                  created_ms)
-             VALUES (?, ?, ?, ?, ?, ?, nullif(?, ''), nullif(?, ''), nullif(?, ''), ?, ?, ?, ?) ON CONFLICT (product_id, app_key) DO NOTHING",
+             VALUES ($1, $2, $3, $4, $5, $6, nullif($7, ''), nullif($8, ''), nullif($9, ''), $10, $11, $12, $13) ON CONFLICT (product_id, app_key) DO NOTHING
+             RETURNING product_key",
         )
-        .bind(app_key)
+        .bind(app.int_at(0)?)
         .bind(new.product_id.as_str())
         .bind(&attributes.name)
         .bind(&attributes.device_type)
@@ -40,38 +39,33 @@ impl SqliteCommit {
         .bind(&attributes.service_capabilities)
         .bind(&attributes.validation_mode)
         .bind(attributes.require_sign_type_1)
-        .bind(told.at.0)
-        .execute(self.connection())
-        .await
-        .map_err(unavailable)?;
-        if inserted.rows_affected() == 0 {
+        .bind(told.at.0);
+        let Some(inserted) = self.first(insert).await? else {
             return Ok(ProductCreation::Exists);
-        }
-        let key = ProductKey(inserted.last_insert_rowid());
+        };
+        let key = ProductKey(inserted.int_at(0)?);
         let product = self.product(key).await?;
         let product = product
             .ok_or_else(|| StoreError::Corrupt("a product is gone right after its insert".to_owned()))?;
-        group.changes.push(RegistryChange::Product(key));
-        self.tell(group, EventKind::ProductCreated, None, &product, told)
-            .await?;
+        self.changed.push(RegistryChange::Product(key));
+        self.tell(EventKind::ProductCreated, None, &product, told).await?;
         Ok(ProductCreation::Created(Box::new(product)))
     }
 
-    pub(in super::super) async fn update_product(
+    pub(super) async fn update_product(
         &mut self,
         key: ProductKey,
         patch: ProductPatch,
         told: Told<Product>,
-        group: &mut Group,
     ) -> Result<Option<Product>> {
-        sqlx::query(
-            "UPDATE products SET name = coalesce(?, name), device_type = coalesce(?, device_type),
-                 protocol_type = coalesce(?, protocol_type), data_format = coalesce(?, data_format),
-                 manufacturer_name = nullif(coalesce(?, manufacturer_name), ''),
-                 industry = nullif(coalesce(?, industry), ''), description = nullif(coalesce(?, description), ''),
-                 service_capabilities = coalesce(?, service_capabilities),
-                 validation_mode = coalesce(?, validation_mode), require_sign_type_1 = coalesce(?, require_sign_type_1)
-             WHERE product_key = ?",
+        self.session.execute(Statement::new(
+            "UPDATE products SET name = coalesce($1, name), device_type = coalesce($2, device_type),
+                 protocol_type = coalesce($3, protocol_type), data_format = coalesce($4, data_format),
+                 manufacturer_name = nullif(coalesce($5, manufacturer_name), ''),
+                 industry = nullif(coalesce($6, industry), ''), description = nullif(coalesce($7, description), ''),
+                 service_capabilities = coalesce($8, service_capabilities),
+                 validation_mode = coalesce($9, validation_mode), require_sign_type_1 = coalesce($10, require_sign_type_1)
+             WHERE product_key = $11",
         )
         .bind(&patch.name)
         .bind(&patch.device_type)
@@ -83,39 +77,33 @@ impl SqliteCommit {
         .bind(&patch.service_capabilities)
         .bind(&patch.validation_mode)
         .bind(patch.require_sign_type_1)
-        .bind(key.0)
-        .execute(self.connection())
-        .await
-        .map_err(unavailable)?;
+        .bind(key.0)).await?;
         let Some(product) = self.product(key).await? else {
             return Ok(None);
         };
-        group.changes.push(RegistryChange::Product(key));
-        self.tell(group, EventKind::ProductUpdated, None, &product, told)
-            .await?;
+        self.changed.push(RegistryChange::Product(key));
+        self.tell(EventKind::ProductUpdated, None, &product, told).await?;
         Ok(Some(product))
     }
 
-    pub(in super::super) async fn delete_product(
+    pub(super) async fn delete_product(
         &mut self,
         key: ProductKey,
         told: Told<Product>,
-        group: &mut Group,
     ) -> Result<ProductDeletion> {
         let Some(product) = self.product(key).await? else {
             return Ok(ProductDeletion::NotFound);
         };
         if self
-            .any("SELECT 1 FROM devices WHERE product_key = ? LIMIT 1", key.0)
+            .any("SELECT 1 FROM devices WHERE product_key = $1 LIMIT 1", key.0)
             .await?
         {
             return Ok(ProductDeletion::HasDevices);
         }
-        let delete = sqlx::query("DELETE FROM products WHERE product_key = ?").bind(key.0);
-        delete.execute(self.connection()).await.map_err(unavailable)?;
-        group.changes.push(RegistryChange::Product(key));
-        self.tell(group, EventKind::ProductDeleted, None, &product, told)
-            .await?;
+        let delete = Statement::new("DELETE FROM products WHERE product_key = $1").bind(key.0);
+        self.session.execute(delete).await?;
+        self.changed.push(RegistryChange::Product(key));
+        self.tell(EventKind::ProductDeleted, None, &product, told).await?;
         Ok(ProductDeletion::Deleted)
     }
 

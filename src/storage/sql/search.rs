@@ -3,23 +3,19 @@
 
 use std::collections::HashMap;
 
-use sqlx::{QueryBuilder, Sqlite as Database};
-
-use super::rows;
+use super::{Statement as Query, Value, rows};
 use crate::domain::clock::Timestamp;
 use crate::domain::device_search::{
     Choice, Condition, DeviceSearch, Direction, OrderedTest, TextField, TextTest, Tree,
 };
 use crate::storage::{AnyTag, DeviceFilter};
 
-type Query = QueryBuilder<Database>;
-
 /// The keys of the products of an id, of which each space may have one. With the one key itself in the statement, an
 /// index gives the devices in their order; from a subquery, all of the product's devices would be sorted for each page.
-pub(super) type ProductKeys = HashMap<String, Vec<i64>>;
+pub(in crate::storage) type ProductKeys = HashMap<String, Vec<i64>>;
 
 /// Whose keys a search needs.
-pub(super) fn product_ids(search: &DeviceSearch) -> Vec<String> {
+pub(in crate::storage) fn product_ids(search: &DeviceSearch) -> Vec<String> {
     fn walk(tree: &Tree<Condition>, ids: &mut Vec<String>) {
         match tree {
             Tree::Leaf(Condition::Text {
@@ -43,16 +39,17 @@ fn push_product(query: &mut Query, product_id: &str, products: &ProductKeys) {
         query.push("d.product_key = ").push_bind(*key);
         return;
     }
-    query.push("d.product_key IN (");
-    let mut separated = query.separated(", ");
-    for key in keys {
-        separated.push_bind(*key);
+    if keys.is_empty() {
+        query.push("1 = 0");
+        return;
     }
+    query.push("d.product_key IN (");
+    push_list(query, keys.iter().copied());
     query.push(")");
 }
 
 /// ` AND …` for each member of the filter.
-pub(super) fn push_filter(query: &mut Query, filter: &DeviceFilter, products: &ProductKeys) {
+pub(in crate::storage) fn push_filter(query: &mut Query, filter: &DeviceFilter, products: &ProductKeys) {
     if let Some(app_id) = &filter.app_id {
         query.push(" AND d.app_key = (SELECT app_key FROM apps WHERE app_id = ");
         query.push_bind(app_id.clone()).push(")");
@@ -88,7 +85,7 @@ pub(super) fn push_filter(query: &mut Query, filter: &DeviceFilter, products: &P
 }
 
 /// ` AND …`: any of the tags.
-pub(super) fn push_any_tag(query: &mut Query, tags: &AnyTag) {
+pub(in crate::storage) fn push_any_tag(query: &mut Query, tags: &AnyTag) {
     // Nothing beside the tags stands in the OR: SQLite then looks each of them up in the index.
     let mut before = " AND d.device_key IN (SELECT device_key FROM device_tags WHERE (tag_key = ";
     for tag in tags {
@@ -103,15 +100,17 @@ pub(super) fn push_any_tag(query: &mut Query, tags: &AnyTag) {
 }
 
 /// What a search is put into SQL with.
-pub(super) struct Context {
+pub(in crate::storage) struct Context {
+    /// The table of devices' activity.
+    pub(in crate::storage) activity: &'static str,
     /// Devices last seen from here on are online.
-    pub(super) online_since: Timestamp,
+    pub(in crate::storage) online_since: Timestamp,
     /// Of what [`product_ids`] names.
-    pub(super) products: ProductKeys,
+    pub(in crate::storage) products: ProductKeys,
 }
 
 /// The devices that a search finds.
-pub(super) fn query(search: &DeviceSearch, context: &Context) -> Query {
+pub(in crate::storage) fn query(search: &DeviceSearch, context: &Context) -> Query {
     let direction = match search.order {
         Direction::Ascending => "ASC",
         Direction::Descending => "DESC",
@@ -129,7 +128,7 @@ pub(super) fn query(search: &DeviceSearch, context: &Context) -> Query {
 }
 
 /// How many match it.
-pub(super) fn count(search: &DeviceSearch, context: &Context) -> Query {
+pub(in crate::storage) fn count(search: &DeviceSearch, context: &Context) -> Query {
     let mut query = Query::new("SELECT count(*) FROM devices d WHERE ");
     push_search(&mut query, search, context);
     query
@@ -167,10 +166,11 @@ fn push_condition(query: &mut Query, condition: &Condition, context: &Context) {
         Condition::Text { field, test } => push_text_field(query, *field, test, context),
         Condition::Status(choice) => {
             query.push("CASE WHEN d.frozen THEN 'FROZEN' ELSE coalesce((SELECT CASE WHEN a.last_seen_ms >= ");
-            query.push_bind(context.online_since.0).push(
-                " THEN 'ONLINE' WHEN a.last_seen_ms > 0 THEN 'OFFLINE' END FROM followers.device_activity a
-                 WHERE a.device_key = d.device_key), 'INACTIVE') END",
-            );
+            query
+                .push_bind(context.online_since.0)
+                .push(" THEN 'ONLINE' WHEN a.last_seen_ms > 0 THEN 'OFFLINE' END FROM ")
+                .push(context.activity)
+                .push(" a WHERE a.device_key = d.device_key), 'INACTIVE') END");
             push_choice(query, choice, |status| status.as_str().to_owned());
         }
         Condition::NodeType(choice) => {
@@ -279,27 +279,30 @@ fn push_ordered<T>(
     }
 }
 
-/// ` = …`, ` IS NOT …`, ` IN (…)` or ` NOT IN (…)`, after an expression.
-fn push_choice<T, V>(query: &mut Query, choice: &Choice<T>, value: impl Fn(&T) -> V)
-where
-    V: Send + 'static + for<'q> sqlx::Encode<'q, Database> + sqlx::Type<Database>,
-{
+/// ` = …`, ` IS DISTINCT FROM …`, ` IN (…)` or ` NOT IN (…)`, after an expression.
+fn push_choice<T, V: Into<Value>>(query: &mut Query, choice: &Choice<T>, value: impl Fn(&T) -> V) {
     let (operator, list) = match choice {
         Choice::Equal(one) => {
             query.push(" = ").push_bind(value(one));
             return;
         }
         Choice::NotEqual(one) => {
-            query.push(" IS NOT ").push_bind(value(one));
+            query.push(" IS DISTINCT FROM ").push_bind(value(one));
             return;
         }
         Choice::In(list) => (" IN (", list),
         Choice::NotIn(list) => (" NOT IN (", list),
     };
     query.push(operator);
-    let mut separated = query.separated(", ");
-    for one in list {
-        separated.push_bind(value(one));
-    }
+    push_list(query, list.iter().map(value));
     query.push(")");
+}
+
+fn push_list<V: Into<Value>>(query: &mut Query, list: impl Iterator<Item = V>) {
+    for (index, one) in list.enumerate() {
+        if index > 0 {
+            query.push(", ");
+        }
+        query.push_bind(one);
+    }
 }

@@ -1,15 +1,13 @@
 //! The audit log.
 
 use async_trait::async_trait;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{QueryBuilder, Row, Sqlite as Database};
 
-use super::commit::Change;
-use super::{Sqlite, rows, unavailable};
+use super::changes::Change;
+use super::{Columns, SqlStore, Statement, rows};
 use crate::domain::clock::Timestamp;
 use crate::storage::{AuditEntry, AuditFilter, AuditLog, Deed, NewAuditEntry, Page, PageRequest, Result};
 
-fn conditions(query: &mut QueryBuilder<Database>, filter: &AuditFilter) {
+fn conditions(query: &mut Statement, filter: &AuditFilter) {
     if let Some(actor) = &filter.actor {
         query.push(" AND actor = ").push_bind(actor.clone());
     }
@@ -21,32 +19,28 @@ fn conditions(query: &mut QueryBuilder<Database>, filter: &AuditFilter) {
     }
 }
 
-fn entry(row: &SqliteRow) -> Result<AuditEntry> {
-    let text = |column: &str| row.try_get::<String, _>(column).map_err(unavailable);
+fn entry(row: &impl Columns) -> Result<AuditEntry> {
     Ok(AuditEntry {
-        id: row.try_get("audit_key").map_err(unavailable)?,
+        id: row.int("audit_key")?,
         told: NewAuditEntry {
-            at: Timestamp(row.try_get("at_ms").map_err(unavailable)?),
-            request_id: rows::request_id(row.try_get("request_id").map_err(unavailable)?)?,
+            at: Timestamp(row.int("at_ms")?),
+            request_id: rows::request_id(row.bytes("request_id")?)?,
             deed: Deed {
-                actor: text("actor")?,
-                action: text("action")?,
-                resource: text("resource")?,
-                from: text("origin")?,
+                actor: row.text("actor")?,
+                action: row.text("action")?,
+                resource: row.text("resource")?,
+                from: row.text("origin")?,
             },
-            outcome: text("outcome")?,
+            outcome: row.text("outcome")?,
         },
     })
 }
 
 /// Writes an entry, as part of whatever transaction is open.
-pub(super) async fn insert(
-    connection: &mut SqliteConnection,
-    entry: &NewAuditEntry,
-) -> std::result::Result<(), sqlx::Error> {
-    sqlx::query(
+pub(in crate::storage) fn insert(entry: &NewAuditEntry) -> Statement {
+    Statement::new(
         "INSERT INTO audit (at_ms, request_id, actor, action, resource, origin, outcome)
-         VALUES (?, ?, ?, ?, ?, ?, ?)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(entry.at.0)
     .bind(entry.request_id.as_bytes().as_slice())
@@ -55,33 +49,29 @@ pub(super) async fn insert(
     .bind(&entry.deed.resource)
     .bind(&entry.deed.from)
     .bind(&entry.outcome)
-    .execute(connection)
-    .await?;
-    Ok(())
 }
 
 #[async_trait]
-impl AuditLog for Sqlite {
+impl<S: SqlStore> AuditLog for S {
     async fn note(&self, entry: NewAuditEntry) -> Result<()> {
         let _: bool = self.change(Change::Audit(Box::new(entry)), 256).await?;
         Ok(())
     }
 
     async fn entries(&self, filter: &AuditFilter, page: PageRequest) -> Result<Page<AuditEntry>> {
-        let mut query = QueryBuilder::<Database>::new("SELECT * FROM audit WHERE audit_key < ");
+        let mut query = Statement::new("SELECT * FROM audit WHERE audit_key < ");
         query.push_bind(page.before);
         conditions(&mut query, filter);
         query
             .push(" ORDER BY audit_key DESC LIMIT ")
             .push_bind(page.limit);
         query.push(" OFFSET ").push_bind(page.offset);
-        let found = query.build().fetch_all(&self.pool).await.map_err(unavailable)?;
-        let mut count = QueryBuilder::<Database>::new("SELECT count(*) FROM audit WHERE 1 = 1");
+        let found = self.rows(query).await?;
+        let mut count = Statement::new("SELECT count(*) FROM audit WHERE 1 = 1");
         conditions(&mut count, filter);
-        let total = count.build().fetch_one(&self.pool).await;
         Ok(Page {
             items: found.iter().map(entry).collect::<Result<_>>()?,
-            total: total.and_then(|row| row.try_get(0)).map_err(unavailable)?,
+            total: self.number(count).await?,
         })
     }
 

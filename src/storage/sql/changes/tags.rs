@@ -1,19 +1,18 @@
 //! Devices' tags.
 
-use super::super::commit::{Group, SqliteCommit};
-use super::super::unavailable;
+use super::super::{Session, Statement};
+use super::Changes;
 use crate::domain::event::EventKind;
 use crate::domain::ids::DeviceKey;
 use crate::storage::{Change as Told, Device, Result, Tag, TagChange};
 
-impl SqliteCommit {
-    pub(in super::super) async fn bind_tags(
+impl<S: Session> Changes<'_, S> {
+    pub(super) async fn bind_tags(
         &mut self,
         key: DeviceKey,
         tags: Vec<Tag>,
         most: usize,
         told: Told<Device>,
-        group: &mut Group,
     ) -> Result<TagChange> {
         let Some(device) = self.device(key).await? else {
             return Ok(TagChange::NotFound);
@@ -28,15 +27,14 @@ impl SqliteCommit {
         if all.len() > most {
             return Ok(TagChange::TooMany);
         }
-        self.set_tags(device, all, told, group).await
+        self.set_tags(device, all, told).await
     }
 
-    pub(in super::super) async fn unbind_tags(
+    pub(super) async fn unbind_tags(
         &mut self,
         key: DeviceKey,
         tag_keys: &[String],
         told: Told<Device>,
-        group: &mut Group,
     ) -> Result<TagChange> {
         let Some(device) = self.device(key).await? else {
             return Ok(TagChange::NotFound);
@@ -49,7 +47,7 @@ impl SqliteCommit {
         }
         let mut left = device.tags.clone();
         left.retain(|tag| !tag_keys.contains(&tag.tag_key));
-        self.set_tags(device, left, told, group).await
+        self.set_tags(device, left, told).await
     }
 
     async fn set_tags(
@@ -57,27 +55,28 @@ impl SqliteCommit {
         device: Device,
         mut tags: Vec<Tag>,
         told: Told<Device>,
-        group: &mut Group,
     ) -> Result<TagChange> {
         tags.sort_by(|one, other| one.tag_key.cmp(&other.tag_key));
-        let delete = sqlx::query("DELETE FROM device_tags WHERE device_key = ?").bind(device.key.0);
-        delete.execute(self.connection()).await.map_err(unavailable)?;
+        let delete = Statement::new("DELETE FROM device_tags WHERE device_key = $1").bind(device.key.0);
+        self.session.execute(delete).await?;
         for tag in &tags {
-            sqlx::query("INSERT INTO device_tags (device_key, tag_key, tag_value) VALUES (?, ?, ?)")
-                .bind(device.key.0)
-                .bind(&tag.tag_key)
-                .bind(&tag.tag_value)
-                .execute(self.connection())
-                .await
-                .map_err(unavailable)?;
+            self.session
+                .execute(
+                    Statement::new(
+                        "INSERT INTO device_tags (device_key, tag_key, tag_value) VALUES ($1, $2, $3)",
+                    )
+                    .bind(device.key.0)
+                    .bind(&tag.tag_key)
+                    .bind(&tag.tag_value),
+                )
+                .await?;
         }
         let gateway = device.gateway.clone().unwrap_or_else(|| device.device_id.clone());
         self.new_version(&device, &gateway, &tags).await?;
         let Some(device) = self.device(device.key).await? else {
             return Ok(TagChange::NotFound);
         };
-        self.changed(EventKind::DeviceUpdated, &device, told, group)
-            .await?;
+        self.changed(EventKind::DeviceUpdated, &device, told).await?;
         Ok(TagChange::Changed(Box::new(device)))
     }
 }

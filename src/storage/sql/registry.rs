@@ -1,14 +1,10 @@
 //! Resource spaces, products and devices: reads through the pool, changes through the writer.
 
-use std::sync::PoisonError;
-
 use async_trait::async_trait;
 use bytes::Bytes;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, QueryBuilder, Row, Sqlite as Database};
 
-use super::commit::{Change, Outcome};
-use super::{Sqlite, rows, search, unavailable};
+use super::changes::Change;
+use super::{Columns, SqlStore, Statement, rows, search};
 use crate::auth::secret::Secret;
 use crate::domain::clock::Timestamp;
 use crate::domain::device_search::DeviceSearch;
@@ -21,75 +17,14 @@ use crate::storage::{
     ShadowChange, Slot, StoreError, Tag, TagChange,
 };
 
-impl Sqlite {
-    /// Makes a change; `bytes` is about what it holds in the queue.
-    pub(super) async fn change<T>(&self, change: Change, bytes: usize) -> Result<T>
-    where
-        T: TryFrom<Outcome, Error = StoreError>,
-    {
-        self.writer.change(change, bytes).await?.try_into()
-    }
-
-    /// The rows of one page of a table, joined as `select` says, and how many match in all.
-    async fn page(
-        &self,
-        select: &str,
-        (table, key): (&str, &str),
-        page: PageRequest,
-        conditions: impl Fn(&mut QueryBuilder<Database>),
-    ) -> Result<(Vec<SqliteRow>, i64)> {
-        let mut query = page_query(select, (table, key), page, &conditions);
-        let found = query.build().fetch_all(&self.pool).await.map_err(unavailable)?;
-        let mut count = QueryBuilder::<Database>::new(format!("SELECT count(*) FROM {table} WHERE 1 = 1"));
-        conditions(&mut count);
-        let total = count.build().fetch_one(&self.pool).await;
-        let total = total.and_then(|row| row.try_get(0)).map_err(unavailable)?;
-        Ok((found, total))
-    }
-
-    fn devices(&self, rows: &[SqliteRow]) -> Result<Vec<Device>> {
-        rows.iter().map(|row| rows::device(row, &self.secrets)).collect()
-    }
-
-    /// The keys of the products of these ids.
-    async fn product_keys(&self, ids: &[String]) -> Result<search::ProductKeys> {
-        let mut keys = search::ProductKeys::new();
-        for id in ids {
-            let found = sqlx::query_scalar("SELECT product_key FROM products WHERE product_id = ?")
-                .bind(id)
-                .fetch_all(&self.pool)
-                .await
-                .map_err(unavailable)?;
-            keys.insert(id.clone(), found);
-        }
-        Ok(keys)
-    }
-
-    async fn search_context(
-        &self,
-        search: &DeviceSearch,
-        online_since: Timestamp,
-    ) -> Result<search::Context> {
-        Ok(search::Context {
-            online_since,
-            products: self.product_keys(&search::product_ids(search)).await?,
-        })
-    }
-
-    async fn devices_where(&self, mut query: QueryBuilder<Database>) -> Result<Vec<Device>> {
-        let found = query.build().fetch_all(&self.pool).await.map_err(unavailable)?;
-        self.devices(&found)
-    }
-}
-
 /// One page: found on the table alone, by its key, so that its depth costs nothing, and joined then.
-pub(super) fn page_query(
-    select: &str,
+pub(in crate::storage) fn page_query(
+    select: &'static str,
     (table, key): (&str, &str),
     page: PageRequest,
-    conditions: impl Fn(&mut QueryBuilder<Database>),
-) -> QueryBuilder<Database> {
-    let mut query = QueryBuilder::<Database>::new(select);
+    conditions: impl Fn(&mut Statement),
+) -> Statement {
+    let mut query = Statement::new(select);
     query.push(format!(
         " WHERE {key} IN (SELECT {key} FROM {table} WHERE {key} < "
     ));
@@ -104,27 +39,72 @@ pub(super) fn page_query(
     query
 }
 
+/// The rows of one page of a table, joined as `select` says, and how many match in all.
+async fn page_of<S: SqlStore>(
+    store: &S,
+    select: &'static str,
+    (table, key): (&str, &str),
+    page: PageRequest,
+    conditions: impl Fn(&mut Statement) + Send + Sync,
+) -> Result<(Vec<S::Row>, i64)> {
+    let query = page_query(select, (table, key), page, &conditions);
+    let found = store.rows(query).await?;
+    let mut count = Statement::new(format!("SELECT count(*) FROM {table} WHERE 1 = 1"));
+    conditions(&mut count);
+    Ok((found, store.number(count).await?))
+}
+
+async fn devices<S: SqlStore>(store: &S, query: Statement) -> Result<Vec<Device>> {
+    let found = store.rows(query).await?;
+    let device = |row| rows::device(row, store.secrets());
+    found.iter().map(device).collect()
+}
+
+/// The keys of the products of these ids.
+async fn product_keys<S: SqlStore>(store: &S, ids: &[String]) -> Result<search::ProductKeys> {
+    let mut keys = search::ProductKeys::new();
+    for id in ids {
+        let query = Statement::new("SELECT product_key FROM products WHERE product_id = $1").bind(id);
+        let found = store.rows(query).await?;
+        let found = found.iter().map(|row| row.int_at(0)).collect::<Result<_>>()?;
+        keys.insert(id.clone(), found);
+    }
+    Ok(keys)
+}
+
+async fn search_context<S: SqlStore>(
+    store: &S,
+    search: &DeviceSearch,
+    online_since: Timestamp,
+) -> Result<search::Context> {
+    Ok(search::Context {
+        activity: S::ACTIVITY,
+        online_since,
+        products: product_keys(store, &search::product_ids(search)).await?,
+    })
+}
+
 #[async_trait]
-impl Registry for Sqlite {
+impl<S: SqlStore> Registry for S {
     async fn default_app(&self) -> Result<App> {
-        let row = sqlx::query("SELECT * FROM apps WHERE is_default = 1");
-        rows::app(&row.fetch_one(&self.pool).await.map_err(unavailable)?)
+        let row = self
+            .row(Statement::new("SELECT * FROM apps WHERE is_default"))
+            .await?;
+        let row = row.ok_or_else(|| StoreError::Corrupt("there is no default space".to_owned()))?;
+        rows::app(&row)
     }
 
     async fn app(&self, app_id: &AppId) -> Result<Option<App>> {
-        let row = sqlx::query("SELECT * FROM apps WHERE app_id = ?").bind(app_id.as_str());
-        let row = row.fetch_optional(&self.pool).await.map_err(unavailable)?;
+        let row = Statement::new("SELECT * FROM apps WHERE app_id = $1").bind(app_id.as_str());
+        let row = self.row(row).await?;
         row.map(|row| rows::app(&row)).transpose()
     }
 
     async fn list_apps(&self, is_default: Option<bool>) -> Result<Vec<App>> {
         let found =
-            sqlx::query("SELECT * FROM apps WHERE is_default = coalesce(?, is_default) ORDER BY app_key")
-                .bind(is_default)
-                .fetch_all(&self.pool)
-                .await
-                .map_err(unavailable)?;
-        found.iter().map(rows::app).collect()
+            Statement::new("SELECT * FROM apps WHERE is_default = coalesce($1, is_default) ORDER BY app_key")
+                .bind(is_default);
+        self.rows(found).await?.iter().map(rows::app).collect()
     }
 
     async fn create_app(&self, app_id: AppId, name: String, change: Told<App>) -> Result<App> {
@@ -146,7 +126,7 @@ impl Registry for Sqlite {
     }
 
     async fn product(&self, product_id: &ProductId, app: Option<&AppId>) -> Result<Option<Product>> {
-        let mut query = QueryBuilder::<Database>::new(rows::PRODUCT);
+        let mut query = Statement::new(rows::PRODUCT);
         query
             .push(" WHERE p.product_id = ")
             .push_bind(product_id.as_str().to_owned());
@@ -154,21 +134,18 @@ impl Registry for Sqlite {
             query.push(" AND a.app_id = ").push_bind(app.as_str().to_owned());
         }
         query.push(" ORDER BY a.is_default DESC, p.product_key LIMIT 1");
-        let row = query.build().fetch_optional(&self.pool).await;
-        row.map_err(unavailable)?
-            .map(|row| rows::product(&row))
-            .transpose()
+        self.row(query).await?.map(|row| rows::product(&row)).transpose()
     }
 
     async fn product_by_key(&self, key: ProductKey) -> Result<Option<Product>> {
-        let sql = format!("{} WHERE p.product_key = ?", rows::PRODUCT);
-        let row = sqlx::query(AssertSqlSafe(sql)).bind(key.0);
-        let row = row.fetch_optional(&self.pool).await.map_err(unavailable)?;
+        let sql = format!("{} WHERE p.product_key = $1", rows::PRODUCT);
+        let row = Statement::new(sql).bind(key.0);
+        let row = self.row(row).await?;
         row.map(|row| rows::product(&row)).transpose()
     }
 
     async fn list_products(&self, filter: &ProductFilter, page: PageRequest) -> Result<Page<Product>> {
-        let conditions = |query: &mut QueryBuilder<Database>| {
+        let conditions = |query: &mut Statement| {
             if let Some(app_id) = &filter.app_id {
                 query.push(" AND p.app_key = (SELECT app_key FROM apps WHERE app_id = ");
                 query.push_bind(app_id.clone()).push(")");
@@ -177,9 +154,14 @@ impl Registry for Sqlite {
                 query.push(" AND p.name = ").push_bind(name.clone());
             }
         };
-        let (found, total) = self
-            .page(rows::PRODUCT, ("products p", "p.product_key"), page, conditions)
-            .await?;
+        let (found, total) = page_of(
+            self,
+            rows::PRODUCT,
+            ("products p", "p.product_key"),
+            page,
+            conditions,
+        )
+        .await?;
         let items = found.iter().map(rows::product).collect::<Result<_>>()?;
         Ok(Page { items, total })
     }
@@ -206,63 +188,69 @@ impl Registry for Sqlite {
     }
 
     async fn device(&self, device_id: &DeviceId) -> Result<Option<Device>> {
-        let sql = format!("{} WHERE d.device_id = ?", rows::DEVICE);
-        let row = sqlx::query(AssertSqlSafe(sql)).bind(device_id.as_str());
-        let row = row.fetch_optional(&self.pool).await.map_err(unavailable)?;
-        row.map(|row| rows::device(&row, &self.secrets)).transpose()
+        let sql = format!("{} WHERE d.device_id = $1", rows::DEVICE);
+        let row = Statement::new(sql).bind(device_id.as_str());
+        let row = self.row(row).await?;
+        row.map(|row| rows::device(&row, self.secrets())).transpose()
     }
 
     async fn devices_by_key(&self, keys: &[DeviceKey]) -> Result<Vec<Device>> {
         let list: Vec<_> = keys.iter().map(|key| key.0.to_string()).collect();
         let sql = format!("{} WHERE d.device_key IN ({})", rows::DEVICE, list.join(","));
-        self.devices_where(QueryBuilder::new(sql)).await
+        devices(self, Statement::new(sql)).await
     }
 
     async fn list_devices(&self, filter: &DeviceFilter, page: PageRequest) -> Result<Page<Device>> {
-        let products = self.product_keys(filter.product_id.as_slice()).await?;
-        let conditions = |query: &mut QueryBuilder<Database>| search::push_filter(query, filter, &products);
-        let (found, total) = self
-            .page(rows::DEVICE, ("devices d", "d.device_key"), page, conditions)
-            .await?;
-        let items = self.devices(&found)?;
+        let products = product_keys(self, filter.product_id.as_slice()).await?;
+        let conditions = |query: &mut Statement| search::push_filter(query, filter, &products);
+        let (found, total) = page_of(
+            self,
+            rows::DEVICE,
+            ("devices d", "d.device_key"),
+            page,
+            conditions,
+        )
+        .await?;
+        let items = found
+            .iter()
+            .map(|row| rows::device(row, self.secrets()))
+            .collect::<Result<_>>()?;
         Ok(Page { items, total })
     }
 
     async fn search_devices(&self, search: &DeviceSearch, online_since: Timestamp) -> Result<Vec<Device>> {
-        let context = self.search_context(search, online_since).await?;
-        self.devices_where(search::query(search, &context)).await
+        let context = search_context(self, search, online_since).await?;
+        devices(self, search::query(search, &context)).await
     }
 
     async fn count_devices(&self, search: &DeviceSearch, online_since: Timestamp) -> Result<i64> {
-        let context = self.search_context(search, online_since).await?;
-        let mut query = search::count(search, &context);
-        let row = query.build().fetch_one(&self.pool).await;
-        row.and_then(|row| row.try_get(0)).map_err(unavailable)
+        let context = search_context(self, search, online_since).await?;
+        self.number(search::count(search, &context)).await
     }
 
     async fn devices_by_tag(&self, tags: &AnyTag, page: PageRequest) -> Result<Page<(DeviceKey, DeviceId)>> {
-        let conditions = |query: &mut QueryBuilder<Database>| search::push_any_tag(query, tags);
+        let conditions = |query: &mut Statement| search::push_any_tag(query, tags);
         let select = "SELECT d.device_key, d.device_id FROM devices d";
-        let (found, total) = self
-            .page(select, ("devices d", "d.device_key"), page, conditions)
-            .await?;
-        let item = |row: &SqliteRow| {
-            let key = DeviceKey(row.try_get(0).map_err(unavailable)?);
-            let device_id: String = row.try_get(1).map_err(unavailable)?;
-            Ok((key, rows::id(DeviceId::parse(&device_id))?))
+        let (found, total) = page_of(self, select, ("devices d", "d.device_key"), page, conditions).await?;
+        let item = |row: &S::Row| {
+            let device_id = row.text("device_id")?;
+            Ok((
+                DeviceKey(row.int("device_key")?),
+                rows::id(DeviceId::parse(&device_id))?,
+            ))
         };
         let items = found.iter().map(item).collect::<Result<_>>()?;
         Ok(Page { items, total })
     }
 
     async fn expired_registrations(&self, now: Timestamp, limit: u32) -> Result<Vec<Device>> {
-        let mut query = QueryBuilder::<Database>::new(rows::DEVICE);
+        let mut query = Statement::new(rows::DEVICE);
         query.push(" WHERE d.timeout_seconds > 0 AND d.created_ms + d.timeout_seconds * 1000 < ");
         query.push_bind(now.0);
         // Those that have children cannot go yet, and must not keep others from their turn.
         query.push(" ORDER BY EXISTS (SELECT 1 FROM devices c WHERE c.gateway_key = d.device_key), d.device_key LIMIT ");
         query.push_bind(limit);
-        self.devices_where(query).await
+        devices(self, query).await
     }
 
     async fn keep_registration(&self, key: DeviceKey) -> Result<()> {
@@ -357,9 +345,6 @@ impl Registry for Sqlite {
     }
 
     fn subscribe(&self, listener: RegistryListener) {
-        self.listeners
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(listener);
+        self.listeners().add(listener);
     }
 }

@@ -1,5 +1,8 @@
 //! The composition root: from a configuration to a running instance. The one place that names concrete backends.
 
+mod copy;
+mod stores;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +11,7 @@ use rustls::ServerConfig;
 
 use crate::auth::access_token::TokenKey;
 use crate::auth::api_token::ApiTokenKey;
-use crate::auth::secret_box::{MasterKey, SecretBox};
+use crate::auth::secret_box::MasterKey;
 use crate::config::Config;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::shadow::ShadowLimits;
@@ -22,8 +25,7 @@ use crate::lifecycle::{self, Lifecycle};
 use crate::observability::Metrics;
 use crate::server::{ConnectionSlots, Listener, ServerCommon, ServerLimits};
 use crate::shadow::{Registrations, ShadowFollower, Shadows, StatusFollower};
-use crate::storage::writer::WriterLimits;
-use crate::storage::{Stores, sqlite};
+use crate::storage::{Stores, postgres, sqlite};
 use crate::tls::{self, CertificateStore, ServerTls};
 
 /// Why an instance does not start, or stopped by itself.
@@ -48,7 +50,10 @@ pub enum StartError {
     },
     /// The database does not open.
     #[error(transparent)]
-    Storage(#[from] sqlite::OpenError),
+    Sqlite(#[from] sqlite::OpenError),
+    /// The same, of PostgreSQL.
+    #[error(transparent)]
+    Postgres(#[from] postgres::OpenError),
     /// A command that makes none finds no database.
     #[error("there is no database at {0}: name the server's --config or --data-dir")]
     NoDatabase(String),
@@ -79,6 +84,10 @@ pub enum StartError {
     Signals(std::io::Error),
 }
 
+pub use copy::copy;
+use stores::open_stores;
+pub use stores::{open_beside, open_existing};
+
 /// What tasks that only have to flush may take.
 const AFTER_GRACE: Duration = Duration::from_secs(5);
 
@@ -97,45 +106,6 @@ pub struct App {
     shadows: Shadows,
     activity: Arc<ActivityBook>,
     project_id: String,
-}
-
-/// Opens the configured database for a command beside a server.
-pub async fn open_beside(config: &Config) -> Result<Stores, StartError> {
-    let metrics = Arc::new(Metrics::new()?);
-    let (stores, _) = open_stores(config, &Lifecycle::new(), metrics).await?;
-    Ok(stores)
-}
-
-/// The same, for a command that has nothing to do where no database is.
-pub async fn open_existing(config: &Config) -> Result<Stores, StartError> {
-    if !sqlite::exists(&config.storage.url) {
-        return Err(StartError::NoDatabase(config.storage.url.clone()));
-    }
-    open_beside(config).await
-}
-
-/// Opens the configured database, making what is missing.
-async fn open_stores(
-    config: &Config,
-    lifecycle: &Lifecycle,
-    metrics: Arc<Metrics>,
-) -> Result<(Stores, MasterKey), StartError> {
-    let master = master_key(config)?;
-    let secret_box = Arc::new(SecretBox::new(&master));
-    let options = sqlite::SqliteOptions {
-        metrics,
-        writer: WriterLimits {
-            queue_rows: config.storage.queue_rows,
-            queue_bytes: config.storage.queue_bytes,
-            batch_rows: config.storage.batch_rows,
-            batch_bytes: config.storage.batch_bytes,
-            commit_timeout: Duration::from_secs(config.storage.commit_timeout_seconds),
-        },
-        read_connections: config.storage.read_connections,
-    };
-    let now = SystemClock.now();
-    let stores = sqlite::open(&config.storage.url, options, secret_box, lifecycle, now).await?;
-    Ok((stores, master))
 }
 
 fn master_key(config: &Config) -> Result<MasterKey, StartError> {

@@ -1,0 +1,3 @@
+ALTER TABLE devices ADD COLUMN auth_type TEXT COLLATE "C" NOT NULL DEFAULT 'SECRET';
+ALTER TABLE devices ADD COLUMN fingerprint TEXT COLLATE "C";
+ALTER TABLE devices ADD COLUMN secondary_fingerprint TEXT COLLATE "C";

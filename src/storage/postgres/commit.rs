@@ -1,0 +1,165 @@
+//! One commit: a group of appends and registry changes in one transaction, behind the log's lock. A group that only appends,
+//! the common one, is a single statement and so a single round trip.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::PgConnection;
+
+use super::connect::{Appended, Connector, Outage};
+use super::listener::{CHANNEL, told};
+use super::session::replaced;
+use crate::auth::secret_box::SecretBox;
+use crate::domain::event::NewEvent;
+use crate::domain::ids::Position;
+use crate::storage::sql::changes::{Change, Changes, Outcome};
+use crate::storage::sql::{Listeners, Session, Statement, unavailable};
+use crate::storage::writer::{CommitBackend, Done, Work};
+use crate::storage::{RegistryChange, Result, StoreError};
+
+/// Whether a batch takes the lock before its positions are given.
+const LOCKED: bool = cfg!(not(feature = "append-without-lock"));
+
+/// The writer's connection.
+pub(super) struct PostgresCommit {
+    connector: Connector,
+    connection: Option<PgConnection>,
+    secrets: Arc<SecretBox>,
+    listeners: Listeners,
+    outage: Outage,
+    appended: Appended,
+    partition_rows: i64,
+    patience: Duration,
+}
+
+#[async_trait]
+impl CommitBackend for PostgresCommit {
+    type Change = Change;
+    type Outcome = Outcome;
+
+    async fn commit(&mut self, work: Vec<Work<Change>>) -> Result<Vec<Done<Outcome>>> {
+        self.outage.check()?;
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.connector.connect().await.map_err(unavailable)?,
+        };
+        let with_changes = work.iter().any(|work| matches!(work, Work::Change(_)));
+        let committing = self.try_commit(&mut connection, work, with_changes);
+        let result = tokio::time::timeout(self.patience, committing).await;
+        let result = result.unwrap_or(Err(StoreError::Unavailable(
+            "the database does not answer".to_owned(),
+        )));
+        if result.is_ok() {
+            self.connection = Some(connection);
+        } else if with_changes {
+            // It is not known what the connection holds, nor whether a commit was done that was not heard of.
+            self.listeners.tell(&[RegistryChange::Everything]);
+        }
+        result
+    }
+}
+
+impl PostgresCommit {
+    pub(super) fn new(
+        connector: Connector,
+        secrets: Arc<SecretBox>,
+        listeners: Listeners,
+        outage: Outage,
+        appended: Appended,
+        partition_rows: i64,
+    ) -> Self {
+        Self {
+            patience: connector.patience(),
+            connector,
+            connection: None,
+            secrets,
+            listeners,
+            outage,
+            appended,
+            partition_rows,
+        }
+    }
+
+    async fn try_commit(
+        &self,
+        connection: &mut PgConnection,
+        work: Vec<Work<Change>>,
+        with_changes: bool,
+    ) -> Result<Vec<Done<Outcome>>> {
+        let transaction = with_changes || !LOCKED;
+        if transaction {
+            run(connection, "BEGIN").await?;
+        }
+        if with_changes {
+            run(connection, "SELECT lock_log()").await?;
+        }
+        let mut group = Changes::new(connection, &self.secrets);
+        let placed = group.gather(work).await?;
+        let (events, changed) = (group.events, group.changed);
+        for change in &changed {
+            let notify = Statement::new("SELECT pg_notify($1, $2)").bind(CHANNEL);
+            connection.execute(notify.bind(told(change))).await?;
+        }
+        let count = i64::try_from(events.len()).unwrap_or(0);
+        let last = match count {
+            0 => 0,
+            _ => self.append(connection, events).await?,
+        };
+        let first = last - count + 1;
+        if !LOCKED {
+            pause().await;
+        }
+        if transaction {
+            run(connection, "COMMIT").await?;
+        }
+        self.appended.raise(Position(last));
+        self.listeners.tell(&changed);
+        Ok(placed.into_iter().map(|placed| placed.at(first)).collect())
+    }
+
+    /// The position of the last.
+    async fn append(&self, connection: &mut PgConnection, events: Vec<NewEvent>) -> Result<i64> {
+        let column = |of: fn(&NewEvent) -> Option<i64>| events.iter().map(of).collect::<Vec<_>>();
+        let kinds: Vec<_> = events.iter().map(|event| event.kind.code()).collect();
+        let kinds: Vec<i16> = kinds
+            .into_iter()
+            .map(|code| code.try_into().unwrap_or(-1))
+            .collect();
+        let received: Vec<_> = events.iter().map(|event| event.received.0).collect();
+        let requests: Vec<&[u8]> = events
+            .iter()
+            .map(|event| event.request_id.as_bytes().as_slice())
+            .collect();
+        let payloads: Vec<&[u8]> = events.iter().map(|event| event.payload.as_ref()).collect();
+        let faults: Vec<_> = events
+            .iter()
+            .map(|event| event.faults.as_deref().map(replaced))
+            .collect();
+        let append = sqlx::query_as("SELECT append_events($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
+            .bind(LOCKED)
+            .bind(self.partition_rows)
+            .bind(kinds)
+            .bind(column(|event| event.device.map(|(device, _)| device.0)))
+            .bind(column(|event| event.device.map(|(_, version)| version.0)))
+            .bind(column(|event| event.reported_by.map(|device| device.0)))
+            .bind(received)
+            .bind(requests)
+            .bind(payloads)
+            .bind(faults);
+        let (last,): (i64,) = append.fetch_one(connection).await.map_err(unavailable)?;
+        Ok(last)
+    }
+}
+
+async fn run(connection: &mut PgConnection, statement: &'static str) -> Result<()> {
+    connection.execute(Statement::new(statement)).await?;
+    Ok(())
+}
+
+/// Without the lock, a moment between the positions and the commit, so that others overtake: the test of their order must be
+/// seen to fail.
+async fn pause() {
+    let [random] = crate::auth::secret::random_bytes::<1>().unwrap_or_default();
+    tokio::time::sleep(Duration::from_micros(u64::from(random) * 20)).await;
+}

@@ -1,0 +1,352 @@
+//! The program over PostgreSQL when the server goes away: killed and started again, or replaced by its synchronous standby
+//! under the same address. `FIELDGATE_TEST_POSTGRES` says that servers can be had; `scripts/test` sets it.
+
+use std::collections::HashSet;
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::database::{Database, server};
+use crate::harness::{Gate, command};
+
+const DEVICES: usize = 6;
+const SECRET: &str = "s3cret-of-the-device";
+
+/// A server of one test, in a folder of its own.
+struct Server {
+    folder: String,
+    port: u16,
+}
+
+/// Runs a line with what the scripts share.
+fn script(line: &str) -> String {
+    let output = Command::new("bash")
+        .args(["-c", &format!("set -e; source scripts/lib.sh; {line}")])
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{line}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+impl Server {
+    fn start(folder: &Path) -> Self {
+        let folder = folder.join("server").display().to_string();
+        let url = script(&format!("start_postgres {folder} >&2; echo $POSTGRES_URL"));
+        let port = url.rsplit_once(':').unwrap().1.split('/').next().unwrap();
+        Self {
+            port: port.parse().unwrap(),
+            folder,
+        }
+    }
+
+    /// A standby whose disk every commit waits for.
+    fn standby(&self) -> Self {
+        let folder = format!("{}.standby", self.folder);
+        let port = script(&format!(
+            "as_root mkdir {folder}; as_root chown postgres {folder}
+             postgres_do pg_basebackup -h 127.0.0.1 -p {} -U postgres -D {folder}/data -R >&2
+             port=$(free_port)
+             printf \"port = $port\\nunix_socket_directories = '{folder}'\\n\" | as_root tee -a {folder}/data/postgresql.conf >/dev/null
+             postgres_do pg_ctl -D {folder}/data -l {folder}/log -w start >/dev/null
+             echo $port",
+            self.port
+        ));
+        self.sql("ALTER SYSTEM SET synchronous_standby_names = '*'");
+        self.sql("SELECT pg_reload_conf()");
+        let port = port.parse().unwrap();
+        let end = Instant::now() + Duration::from_secs(20);
+        while self.sql("SELECT sync_state FROM pg_stat_replication") != "sync" {
+            assert!(Instant::now() < end, "the standby is not synchronous");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Self { folder, port }
+    }
+
+    fn sql(&self, statement: &str) -> String {
+        let port = self.port.to_string();
+        let output = Command::new("psql")
+            .args([
+                "-h",
+                "127.0.0.1",
+                "-p",
+                &port,
+                "-U",
+                "postgres",
+                "-Atqc",
+                statement,
+            ])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{statement}: {output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// `SIGKILL` to all of it.
+    fn kill(&self) {
+        script(&format!(
+            "first=$(as_root head -1 {}/data/postmaster.pid); as_root kill -KILL $first $(pgrep -P $first)",
+            self.folder
+        ));
+    }
+
+    fn start_again(&self) {
+        script(&format!(
+            "postgres_do pg_ctl -D {0}/data -l {0}/log -w start >/dev/null",
+            self.folder
+        ));
+    }
+
+    fn promote(&self) {
+        script(&format!(
+            "postgres_do pg_ctl -D {}/data -w promote >/dev/null",
+            self.folder
+        ));
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        script(&format!("stop_postgres {}", self.folder));
+    }
+}
+
+/// An address that leads to one server, then to another.
+struct Address {
+    port: u16,
+    target: AtomicU16,
+}
+
+impl Address {
+    fn of(server: &Server) -> &'static Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address: &'static Self = Box::leak(Box::new(Self {
+            port: listener.local_addr().unwrap().port(),
+            target: AtomicU16::new(server.port),
+        }));
+        std::thread::spawn(move || {
+            for near in listener.incoming().map_while(Result::ok) {
+                let Ok(far) = TcpStream::connect(("127.0.0.1", address.target.load(Ordering::SeqCst))) else {
+                    continue;
+                };
+                for (mut from, mut to) in [(near.try_clone().unwrap(), far.try_clone().unwrap()), (far, near)]
+                {
+                    std::thread::spawn(move || {
+                        let _ = std::io::copy(&mut from, &mut to);
+                        let _ = to.shutdown(std::net::Shutdown::Both);
+                    });
+                }
+            }
+        });
+        address
+    }
+}
+
+/// What reports came to.
+#[derive(Default)]
+struct Told {
+    acknowledged: Mutex<Vec<u64>>,
+    refused: AtomicU64,
+    stop: AtomicBool,
+}
+
+/// Reports until told to stop; a refusal is a 503 that says when to come again.
+fn load(gate: &Gate, device: &str, token: &str, next: &AtomicU64, told: &Told) {
+    let path = format!("/v5/devices/{device}/sys/messages/up");
+    let mut wire = gate.device_wire();
+    while !told.stop.load(Ordering::Relaxed) {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        let body = number.to_string();
+        let Ok(reply) = wire.try_call("POST", &path, &[("access_token", token)], body.as_bytes()) else {
+            wire = gate.device_wire();
+            continue;
+        };
+        if reply.status == 200 {
+            told.acknowledged.lock().unwrap().push(number);
+        } else {
+            assert_eq!(reply.status, 503, "{}", reply.text());
+            assert!(reply.header("retry-after").is_some());
+            told.refused.fetch_add(1, Ordering::Relaxed);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+fn ready(gate: &Gate) -> u16 {
+    gate.management_wire().call("GET", "/readyz", &[], b"").status
+}
+
+fn wait_until_ready(gate: &Gate, status: u16) {
+    let end = Instant::now() + Duration::from_secs(40);
+    while ready(gate) != status {
+        assert!(Instant::now() < end, "not {status} in time");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Load before, during and after `outage`, with one program that is never started again.
+fn survives(gate: &Gate, outage: impl Fn(&Told)) {
+    let devices: Vec<_> = (0..DEVICES).map(|number| format!("d{number}")).collect();
+    for device in &devices {
+        gate.device(device, SECRET, None);
+    }
+    let tokens: Vec<_> = devices.iter().map(|device| gate.token(device, SECRET)).collect();
+    let (next, told) = (AtomicU64::new(1), Told::default());
+    std::thread::scope(|scope| {
+        for (device, token) in devices.iter().zip(&tokens) {
+            scope.spawn(|| load(gate, device, token, &next, &told));
+        }
+        std::thread::sleep(Duration::from_millis(500));
+        outage(&told);
+        wait_until_ready(gate, 200);
+        std::thread::sleep(Duration::from_millis(500));
+        told.stop.store(true, Ordering::Relaxed);
+    });
+    let mut stored = HashSet::new();
+    for device in &devices {
+        for event in gate.all_events(device, "&kind=message") {
+            stored.insert(event["notify_data"]["body"]["content"].as_u64().unwrap());
+        }
+    }
+    let acknowledged = told.acknowledged.into_inner().unwrap();
+    let refused = told.refused.into_inner();
+    eprintln!(
+        "{} acknowledged, {refused} refused, {} stored",
+        acknowledged.len(),
+        stored.len()
+    );
+    let lost: Vec<_> = acknowledged
+        .iter()
+        .filter(|number| !stored.contains(number))
+        .collect();
+    assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
+    assert!(refused > 0 && acknowledged.len() > 300, "there was load");
+}
+
+fn gate_on(port: u16) -> Gate {
+    let url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
+    Gate::builder()
+        .with("STORAGE__URL", &url)
+        .with("STORAGE__CONNECT_TIMEOUT_SECONDS", "2")
+        .unlimited()
+        .start()
+}
+
+#[test]
+fn ten_programs_started_at_once_migrate_once() {
+    let Some(server) = server() else { return };
+    let database = Database::create(&server);
+    let programs: Vec<_> = (0..10)
+        .map(|_| {
+            command()
+                .arg("migrate")
+                .env("FIELDGATE__STORAGE__URL", database.url())
+                .env("FIELDGATE__SECRETS__KEY", "5a".repeat(32))
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    for program in programs {
+        let output = program.wait_with_output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+}
+
+#[test]
+fn a_killed_server_that_comes_back_has_everything_that_was_acknowledged() {
+    if server().is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let gate = gate_on(server.port);
+    survives(&gate, |told| {
+        for _ in 0..3 {
+            server.kill();
+            wait_until_ready(&gate, 503);
+            let refused = told.refused.load(Ordering::Relaxed);
+            std::thread::sleep(Duration::from_millis(700));
+            assert!(told.refused.load(Ordering::Relaxed) > refused);
+            server.start_again();
+            wait_until_ready(&gate, 200);
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    });
+}
+
+#[test]
+fn a_promoted_synchronous_standby_has_everything_that_was_acknowledged() {
+    if server().is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let primary = Server::start(folder.path());
+    let standby = primary.standby();
+    let address = Address::of(&primary);
+    let gate = gate_on(address.port);
+    survives(&gate, |_| {
+        primary.kill();
+        address.target.store(standby.port, Ordering::SeqCst);
+        // A standby that is not promoted yet takes no writes, and is not taken for ready.
+        std::thread::sleep(Duration::from_millis(500));
+        assert_eq!(ready(&gate), 503);
+        standby.promote();
+    });
+}
+
+#[test]
+fn everything_is_copied_and_tokens_and_positions_go_on() {
+    let Some(server) = server() else { return };
+    let database = Database::create(&server);
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let from = format!("sqlite://{}", data.join("fieldgate.db").display());
+    let mut gate = Gate::builder().with("STORAGE__URL", &from).on(&data).start();
+    gate.device("meter", SECRET, None);
+    gate.device("gone", SECRET, None);
+    assert_eq!(gate.api("DELETE", "/devices/gone", "").status, 204);
+    let token = gate.token("meter", SECRET);
+    for number in 0..100 {
+        let body = format!(r#"{{"b":1e3,"a":"x\u0000y","n":{number}}}"#);
+        assert_eq!(gate.message("meter", &token, body.as_bytes()).status, 200);
+    }
+    assert_eq!(gate.message("meter", "no token", b"x").status, 403);
+    // Followers write once a second.
+    std::thread::sleep(Duration::from_millis(2500));
+    let (before, key) = (gate.all_events("meter", ""), gate.admin.clone());
+    gate.stop();
+
+    let data_dir = data.to_str().unwrap();
+    let copy = |to: &str| {
+        let arguments = ["copy", "--from", &from, "--to", to, "--data-dir", data_dir];
+        command().args(arguments).output().unwrap()
+    };
+    let copied = copy(&database.url());
+    assert!(copied.status.success(), "{copied:?}");
+    let said = String::from_utf8(copied.stdout).unwrap();
+    assert!(said.contains("everything was copied and compared"), "{said}");
+    let again = copy(&database.url());
+    assert!(!again.status.success());
+    assert!(String::from_utf8(again.stderr).unwrap().contains("is not empty"));
+
+    let gate = Gate::builder()
+        .with("STORAGE__URL", &database.url())
+        .on(&data)
+        .start();
+    assert_eq!(gate.all_events("meter", ""), before);
+    assert_eq!(gate.message("meter", &token, b"later").status, 200);
+    let newest = gate.events("meter", "&kind=message").remove(0);
+    assert_eq!(newest["notify_data"]["body"]["content"], "later");
+    gate.device("made_later", SECRET, None);
+    let path = format!("/v5/iot/{}/devices", gate.project_id);
+    let old_key = [("X-Auth-Token", key.as_str())];
+    assert_eq!(
+        gate.management_wire().call("GET", &path, &old_key, b"").status,
+        200
+    );
+}
