@@ -163,6 +163,23 @@ fn a_reader_that_takes_nothing_holds_little_and_is_ended() {
 }
 
 #[test]
+fn a_reader_that_takes_nothing_does_not_hold_up_the_end() {
+    let mut gate = Gate::builder().unlimited().start();
+    gate.device("healthy", SECRET, None);
+    let token = gate.token("healthy", SECRET);
+    let mut wire = gate.device_wire();
+    let slow = Sse::open(&gate, &gate.admin, "", None).greeted();
+    for _ in 0..40 {
+        send(&mut wire, "healthy", &token, &vec![b'y'; 500_000]);
+    }
+    std::thread::sleep(Duration::from_secs(1));
+    let begun = Instant::now();
+    gate.stop();
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    drop(slow);
+}
+
+#[test]
 fn one_stream_more_than_may_be_is_refused() {
     let gate = Gate::builder().with("STREAM__MAX_STREAMS", "2").start();
     let one = Sse::open(&gate, &gate.admin, "", None).greeted();
