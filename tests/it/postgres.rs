@@ -88,7 +88,9 @@ impl Server {
     /// `SIGKILL` to all of it.
     fn kill(&self) {
         script(&format!(
-            "first=$(as_root head -1 {}/data/postmaster.pid); as_root kill -KILL $first $(pgrep -P $first)",
+            "first=$(as_root head -1 {0}/data/postmaster.pid); as_root kill -KILL $first $(pgrep -P $first)
+             while pgrep -P $first >/dev/null; do sleep 0.05; done
+             as_root rm -f {0}/data/postmaster.pid",
             self.folder
         ));
     }
@@ -153,6 +155,14 @@ struct Told {
     stop: AtomicBool,
 }
 
+struct Stop<'a>(&'a Told);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.stop.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Reports until told to stop; a refusal is a 503 that says when to come again.
 fn load(gate: &Gate, device: &str, token: &str, next: &AtomicU64, told: &Told) {
     let path = format!("/v5/devices/{device}/sys/messages/up");
@@ -199,11 +209,12 @@ fn survives(gate: &Gate, outage: impl Fn(&Told)) {
         for (device, token) in devices.iter().zip(&tokens) {
             scope.spawn(|| load(gate, device, token, &next, &told));
         }
+        // Also when it fails: the others would go on for ever.
+        let _stop = Stop(&told);
         std::thread::sleep(Duration::from_millis(500));
         outage(&told);
         wait_until_ready(gate, 200);
         std::thread::sleep(Duration::from_millis(500));
-        told.stop.store(true, Ordering::Relaxed);
     });
     let mut stored = HashSet::new();
     for device in &devices {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::PgConnection;
 
-use super::connect::{Appended, Connector, Outage};
+use super::connect::{Appended, Connector, Origin, Outage};
 use super::listener::{CHANNEL, told};
 use super::session::replaced;
 use crate::auth::secret_box::SecretBox;
@@ -29,6 +29,7 @@ pub(super) struct PostgresCommit {
     listeners: Listeners,
     outage: Outage,
     appended: Appended,
+    origin: Origin,
     partition_rows: i64,
     patience: Duration,
 }
@@ -54,6 +55,7 @@ impl CommitBackend for PostgresCommit {
             self.connection = Some(connection);
         } else if with_changes {
             // It is not known what the connection holds, nor whether a commit was done that was not heard of.
+            self.origin.renew();
             self.listeners.tell(&[RegistryChange::Everything]);
         }
         result
@@ -66,7 +68,7 @@ impl PostgresCommit {
         secrets: Arc<SecretBox>,
         listeners: Listeners,
         outage: Outage,
-        appended: Appended,
+        (appended, origin): (Appended, Origin),
         partition_rows: i64,
     ) -> Self {
         Self {
@@ -77,6 +79,7 @@ impl PostgresCommit {
             listeners,
             outage,
             appended,
+            origin,
             partition_rows,
         }
     }
@@ -97,9 +100,10 @@ impl PostgresCommit {
         let mut group = Changes::new(connection, &self.secrets);
         let placed = group.gather(work).await?;
         let (events, changed) = (group.events, group.changed);
+        let origin = self.origin.current();
         for change in &changed {
             let notify = Statement::new("SELECT pg_notify($1, $2)").bind(CHANNEL);
-            connection.execute(notify.bind(told(change))).await?;
+            connection.execute(notify.bind(told(&origin, change))).await?;
         }
         let count = i64::try_from(events.len()).unwrap_or(0);
         let last = match count {

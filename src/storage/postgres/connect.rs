@@ -1,8 +1,8 @@
 //! Connections: from the URL's own parameters, with what every one of them must hold set and asked back.
 
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
@@ -10,6 +10,7 @@ use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::sync::watch;
 
 use super::{OpenError, PostgresOptions};
+use crate::auth::secret::random_bytes;
 use crate::domain::ids::Position;
 use crate::storage::{Result, StoreError};
 
@@ -75,6 +76,8 @@ impl Connector {
             .application_name("fieldgate")
             .options([
                 ("synchronous_commit", "on"),
+                // A rollback where there is nothing to roll back is no news.
+                ("client_min_messages", "error"),
                 ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_MS),
             ])
             .disable_statement_logging();
@@ -134,6 +137,7 @@ impl Connector {
             .max_connections(connections)
             .acquire_timeout(self.connect_timeout)
             .after_connect(|connection, _| Box::pin(assert_durable(connection)))
+            .after_release(|connection, _| Box::pin(leave_transaction(connection)))
             .connect_lazy_with(self.bounded())
     }
 }
@@ -142,6 +146,36 @@ impl Connector {
 pub(super) fn no_answer() -> sqlx::Error {
     let error = std::io::Error::new(std::io::ErrorKind::TimedOut, "the server did not answer in time");
     sqlx::Error::Io(error)
+}
+
+/// A caller that went away while its transaction began leaves it open, and sqlx does not know of it: whoever came next would
+/// write into it in vain, or read an old snapshot.
+async fn leave_transaction(connection: &mut PgConnection) -> std::result::Result<bool, sqlx::Error> {
+    sqlx::raw_sql("ROLLBACK").execute(connection).await?;
+    Ok(true)
+}
+
+/// Which of the changes that the listener hears are this node's own and were told already. It is another one after each
+/// commit whose end is not known: what comes of that is told when it is heard.
+#[derive(Clone)]
+pub(super) struct Origin(Arc<Mutex<String>>);
+
+impl Origin {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Mutex::new(fresh_origin())))
+    }
+
+    pub(super) fn current(&self) -> String {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn renew(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = fresh_origin();
+    }
+}
+
+fn fresh_origin() -> String {
+    uuid::Uuid::from_bytes(random_bytes().unwrap_or_default()).to_string()
 }
 
 /// A server that takes writes, and a session that waits for them to be on disk.

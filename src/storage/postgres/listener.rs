@@ -8,7 +8,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgListener, PgNotification};
 use tokio_util::sync::CancellationToken;
 
-use super::connect::{Appended, Connector, Outage, no_answer};
+use super::connect::{Appended, Connector, Origin, Outage, no_answer};
 use crate::domain::ids::{DeviceId, DeviceKey, Position, ProductKey};
 use crate::storage::RegistryChange;
 use crate::storage::sql::Listeners;
@@ -29,13 +29,14 @@ const LAST: &str = "SELECT coalesce(max(position), 0) FROM events";
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LAST_WAIT: Duration = Duration::from_secs(2);
 
-/// A change as it is told.
-pub(super) fn told(change: &RegistryChange) -> String {
-    match change {
+/// A change as it is told, by whom.
+pub(super) fn told(origin: &str, change: &RegistryChange) -> String {
+    let what = match change {
         RegistryChange::Device(device_id, key) => format!("device {} {device_id}", key.0),
         RegistryChange::Product(key) => format!("product {}", key.0),
         RegistryChange::Everything => "everything".to_owned(),
-    }
+    };
+    format!("{origin} {what}")
 }
 
 /// What was told; anything unknown, from a newer node, may be anything.
@@ -60,6 +61,7 @@ pub(super) struct Listener {
     listeners: Listeners,
     outage: Outage,
     appended: Appended,
+    origin: Origin,
     connection: PgListener,
 }
 
@@ -70,6 +72,7 @@ impl Listener {
         listeners: Listeners,
         outage: Outage,
         appended: Appended,
+        origin: Origin,
     ) -> Result<Self, sqlx::Error> {
         Ok(Self {
             connection: listen(connector).await?,
@@ -77,6 +80,7 @@ impl Listener {
             listeners,
             outage,
             appended,
+            origin,
         })
     }
 
@@ -120,7 +124,11 @@ impl Listener {
     }
 
     fn tell(&self, notification: &PgNotification) {
-        self.listeners.tell(&[heard(notification.payload())]);
+        let (origin, change) = notification.payload().split_once(' ').unwrap_or_default();
+        // Its own was told before its caller was answered.
+        if origin != self.origin.current() {
+            self.listeners.tell(&[heard(change)]);
+        }
     }
 
     /// Tries until it listens again. The first failure to connect is what makes the database count as lost.
@@ -175,7 +183,9 @@ mod tests {
             RegistryChange::Product(ProductKey(8)),
             RegistryChange::Everything,
         ] {
-            assert_eq!(format!("{:?}", heard(&told(&change))), format!("{change:?}"));
+            let told = told("me", &change);
+            let told = told.strip_prefix("me ").unwrap();
+            assert_eq!(format!("{:?}", heard(told)), format!("{change:?}"));
         }
         assert!(matches!(heard("device x y"), RegistryChange::Everything));
     }

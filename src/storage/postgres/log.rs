@@ -18,6 +18,11 @@ use crate::storage::{Chunk, EventFilter, EventLog, IndexEntry, LogBounds, PurgeR
 const EVENT: &str =
     "position, kind::BIGINT, device_key, version_key, reported_by, received_ms, request_id, payload, faults";
 
+/// The first position held, and the last that was committed. One that a batch has taken and not yet committed is none that
+/// was given.
+pub(super) const BOUNDS: &str = "SELECT (SELECT min(position) FROM events),
+    greatest((SELECT max(position) FROM events), (SELECT purged_up_to FROM log_state))";
+
 /// What `lock_timeout` gives.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
@@ -109,12 +114,8 @@ impl EventLog for Postgres {
         positions(&self.timed(query.fetch_all(&self.pool)).await?)
     }
 
-    /// Of what is committed: a position that a batch has taken and not yet committed is none that was given.
     async fn bounds(&self) -> Result<LogBounds> {
-        let query = sqlx::query_as(
-            "SELECT (SELECT min(position) FROM events),
-                 greatest((SELECT max(position) FROM events), (SELECT purged_up_to FROM log_state))",
-        );
+        let query = sqlx::query_as(BOUNDS);
         let (first, last): (Option<i64>, i64) = self.timed(query.fetch_one(&self.pool)).await?;
         Ok(LogBounds {
             first: Position(first.unwrap_or(last + 1)),

@@ -29,10 +29,11 @@ use super::writer::{Writer, WriterLimits};
 use super::{NewAuditEntry, Result, StoreError, Stores};
 use crate::auth::secret_box::SecretBox;
 use crate::domain::clock::Timestamp;
+use crate::domain::ids::Position;
 use crate::lifecycle::Lifecycle;
 use crate::observability::Metrics;
 use commit::PostgresCommit;
-use connect::{Appended, Connector, Outage};
+use connect::{Appended, Connector, Origin, Outage};
 
 /// What the configuration says of the database.
 #[derive(Clone)]
@@ -102,12 +103,19 @@ pub async fn open(
 ) -> std::result::Result<Stores, OpenError> {
     let connector = Connector::new(url, &options)?;
     let fault = |cause: &dyn std::fmt::Display| OpenError::Unreachable(cause.to_string());
-    prepare(&connector, &options, &secrets, now).await?;
+    let last = prepare(&connector, &options, &secrets, now).await?;
     let listeners = Listeners::default();
-    let (outage, appended) = (Outage::default(), Appended::new());
+    let (outage, appended, origin) = (Outage::default(), Appended::new(), Origin::new());
+    appended.raise(last);
     let pool = connector.pool(options.pool_connections);
     // Listening starts before anything is read that a change could make old.
-    let listener = listener::Listener::start(&connector, listeners.clone(), outage.clone(), appended.clone());
+    let listener = listener::Listener::start(
+        &connector,
+        listeners.clone(),
+        outage.clone(),
+        appended.clone(),
+        origin.clone(),
+    );
     let listener = listener.await.map_err(|error| fault(&error))?;
     let stop = lifecycle.token();
     lifecycle.spawn("registry listener", listener.run(stop));
@@ -116,7 +124,7 @@ pub async fn open(
         secrets.clone(),
         listeners.clone(),
         outage.clone(),
-        appended.clone(),
+        (appended.clone(), origin),
         i64::from(options.partition_rows),
     );
     let postgres = Arc::new(Postgres {
@@ -149,13 +157,13 @@ pub async fn exists(url: &str, options: &PostgresOptions) -> std::result::Result
     Ok(found)
 }
 
-/// Brings the schema up to date and makes the first facts, while no other program does.
+/// Brings the schema up to date and makes the first facts, while no other program does. Answers the last position.
 async fn prepare(
     connector: &Connector,
     options: &PostgresOptions,
     secrets: &SecretBox,
     now: Timestamp,
-) -> std::result::Result<(), OpenError> {
+) -> std::result::Result<Position, OpenError> {
     let fault = |cause: &dyn std::fmt::Display| OpenError::Unreachable(cause.to_string());
     let mut connection = connector
         .connect_for_migration()
@@ -176,8 +184,10 @@ async fn prepare(
         .execute(&mut connection)
         .await
         .map_err(|error| fault(&error))?;
+    let last = sqlx::query_as(log::BOUNDS).fetch_one(&mut connection).await;
+    let (_, last): (Option<i64>, i64) = last.map_err(|error| fault(&error))?;
     connect::close(connection).await;
-    Ok(())
+    Ok(Position(last))
 }
 
 /// Keeps every other program from changing the schema until the connection ends.
