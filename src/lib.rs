@@ -12,6 +12,8 @@ pub mod app;
 
 pub mod http;
 
+pub mod routing;
+
 pub mod shadow;
 
 pub mod history;
