@@ -7,6 +7,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "storage/audit.rs"]
+mod audit;
 #[path = "storage/bed.rs"]
 mod bed;
 #[path = "storage/followers.rs"]
@@ -15,8 +17,20 @@ mod followers;
 mod log;
 #[path = "storage/registry.rs"]
 mod registry;
+#[path = "storage/search.rs"]
+mod search;
+#[path = "storage/shadows.rs"]
+mod shadows;
+#[path = "storage/spaces.rs"]
+mod spaces;
 #[path = "storage/sqlite.rs"]
 mod sqlite;
+#[path = "storage/statuses.rs"]
+mod statuses;
+#[path = "storage/tags.rs"]
+mod tags;
+#[path = "storage/updates.rs"]
+mod updates;
 
 /// Every case of the contract, for one backend.
 macro_rules! contract {
@@ -51,6 +65,49 @@ macro_rules! contract {
             followers::activity_is_replaced_row_by_row,
             followers::an_index_ahead_of_the_log_is_made_anew,
             followers::a_trace_folds_keeps_its_newest_and_goes_with_its_device,
+            spaces::spaces_are_made_listed_and_renamed,
+            spaces::a_space_goes_only_when_it_is_empty_and_not_the_default,
+            spaces::a_product_id_stands_once_in_each_space,
+            spaces::pages_of_devices_have_no_gap_and_no_duplicate,
+            spaces::devices_are_listed_by_gateway_name_node_and_time,
+            updates::of_a_product_what_is_absent_stays,
+            updates::of_a_product_an_empty_text_clears_what_is_optional,
+            updates::of_a_device_what_is_absent_stays_and_an_empty_text_clears,
+            updates::each_fingerprint_is_set_and_cleared_for_itself,
+            updates::a_child_moves_to_another_gateway_and_old_events_keep_theirs,
+            updates::a_child_stays_where_the_move_is_refused,
+            updates::registrations_run_out_unless_they_are_kept,
+            tags::tags_are_bound_overwritten_and_taken_off,
+            tags::events_keep_the_tags_of_their_time,
+            tags::tags_that_are_refused_change_nothing,
+            tags::devices_are_found_by_any_of_some_tags,
+            search::searches_find_what_they_say,
+            search::searches_keep_their_order_and_their_bounds,
+            search::random_searches_find_what_the_model_finds,
+            audit::each_change_leaves_its_entry,
+            audit::a_refused_change_leaves_no_entry,
+            audit::what_is_done_to_keys_is_noted,
+            audit::entries_are_filtered_and_paged,
+            audit::retention_alone_takes_entries_away,
+            shadows::a_shadows_change_is_an_event_that_knows_what_it_overtakes,
+            shadows::of_changes_at_once_on_one_version_one_is_done,
+            shadows::events_of_some_kinds_are_read_in_order,
+            shadows::internal_events_show_nowhere,
+            shadows::rows_and_their_cursor_move_together,
+            shadows::a_read_shows_what_was_appended_whether_it_was_followed_or_not,
+            shadows::a_read_beside_a_running_follower_counts_each_event_once,
+            shadows::a_shadow_ahead_of_the_log_is_made_anew,
+            shadows::desired_values_are_set_on_a_version_and_within_bounds,
+            shadows::the_follower_agrees_with_a_model_under_random_use,
+            statuses::a_device_heard_is_online_until_it_is_marked,
+            statuses::a_change_in_between_is_not_announced_with_the_old_one,
+            statuses::a_status_is_told_once_as_it_changes,
+            statuses::an_instant_that_is_written_late_is_still_looked_at,
+            statuses::of_a_frozen_device_and_of_one_that_is_gone_nothing_is_told,
+            statuses::a_crash_before_it_is_noted_tells_a_status_again,
+            statuses::many_changes_are_told_in_steps,
+            statuses::registrations_are_deleted_in_time_unless_they_were_heard,
+            statuses::of_registrations_children_go_first,
         ]);
     };
     ($backend:ident, $bed:expr, [$($module:ident::$case:ident),* $(,)?]) => {

@@ -18,20 +18,7 @@ enum CertsCommand {
 
 pub(super) fn run(args: &CertsArgs) -> Outcome {
     let CertsCommand::Ca(place) = &args.command;
-    let folder = match (&place.data_dir, &place.config) {
-        (Some(folder), _) => folder.join("certs"),
-        (None, Some(_)) => {
-            let config = place.load()?;
-            let first = config
-                .tls
-                .certificate
-                .first()
-                .ok_or("no certificate is configured, so there is no CA to print")?;
-            first.parent().map(std::path::Path::to_owned).unwrap_or_default()
-        }
-        (None, None) => super::quickstart::default_data_dir().join("certs"),
-    };
-    let path = folder.join("ca.pem");
+    let path = place.ca_file()?;
     let pem = std::fs::read_to_string(&path).map_err(|error| {
         format!(
             "no CA made by Fieldgate at {}: {error}; with a certificate of your own, devices must trust its issuer",

@@ -3,11 +3,14 @@
 
 mod certs;
 mod check_config;
+mod client;
+mod devices;
 mod healthcheck;
 mod keys;
 mod migrate;
 mod quickstart;
 mod serve;
+mod simulate;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -45,6 +48,10 @@ enum Command {
     Certs(certs::CertsArgs),
     /// Ask the running instance whether it is up: exit code 0, or 1 with a reason
     Healthcheck(PlaceArgs),
+    /// Manage devices through a running server
+    Devices(devices::DevicesArgs),
+    /// Let a fleet of simulated devices report to a server, and check what it answers and stores
+    Simulate(Box<simulate::SimulateArgs>),
 }
 
 /// Where the configuration is.
@@ -80,6 +87,8 @@ pub fn run() -> ExitCode {
         Command::Migrate(args) => migrate::run(&args),
         Command::Certs(args) => certs::run(&args),
         Command::Healthcheck(place) => healthcheck::run(&place),
+        Command::Devices(args) => devices::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -104,6 +113,34 @@ impl PlaceArgs {
             None => config::load(self.config.as_deref(), config::environment()),
         }
     }
+
+    /// The same, and without either that of a quickstart in its usual folder.
+    fn load_or_quickstart(&self) -> Result<Config, ConfigError> {
+        match self.config {
+            Some(_) => self.load(),
+            None => quickstart::config(self.folder()),
+        }
+    }
+
+    /// The data folder of a quickstart, the usual one unless it is given.
+    fn folder(&self) -> &Path {
+        self.data_dir
+            .as_deref()
+            .unwrap_or(Path::new(quickstart::DATA_DIR))
+    }
+
+    /// Where the CA is, when Fieldgate made it.
+    fn ca_file(&self) -> Result<PathBuf, Box<dyn std::error::Error + Send + Sync>> {
+        let folder = if self.config.is_none() {
+            self.folder().join("certs")
+        } else {
+            let config = self.load()?;
+            let first = config.tls.certificate.first();
+            let first = first.ok_or("no certificate is configured, so there is no CA beside it")?;
+            first.parent().map(Path::to_owned).unwrap_or_default()
+        };
+        Ok(folder.join("ca.pem"))
+    }
 }
 
 /// Lets the process open as many files as it may, since each connection is one; the usual limit of 1024 is for programs
@@ -111,13 +148,8 @@ impl PlaceArgs {
 fn raise_file_limit(config: &Config) {
     /// The database, the logs, the runtime.
     const OWN_FILES: u64 = 100;
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    if let Err(error) = setrlimit(Resource::Nofile, limit) {
-        tracing::warn!(%error, "the limit of open files could not be raised");
-    }
+    let allowed = raised_file_limit();
     let wanted = config.server.max_connections as u64 + OWN_FILES;
-    let allowed = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     if allowed < wanted {
         tracing::warn!(
             allowed,
@@ -125,6 +157,16 @@ fn raise_file_limit(config: &Config) {
             "fewer files may be open than server.max_connections needs: raise the limit (LimitNOFILE), or lower the key"
         );
     }
+}
+
+/// Raises the limit of open files as far as it may be; what it is then.
+fn raised_file_limit() -> u64 {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+    }
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
 /// A runtime with the configured number of threads; 0 is one per core.

@@ -31,14 +31,12 @@ const MODEL: &str = r#"[{"service_id":"Meter","service_type":"Meter","properties
 #[derive(Args)]
 pub(super) struct QuickstartArgs {
     /// Where the database, keys and certificates live
-    #[arg(long, value_name = "DIR", default_value = "data")]
+    #[arg(long, value_name = "DIR", default_value = DATA_DIR)]
     data_dir: PathBuf,
 }
 
 /// Where quickstart keeps its data unless told otherwise.
-pub(super) fn default_data_dir() -> PathBuf {
-    PathBuf::from("data")
-}
+pub(super) const DATA_DIR: &str = "data";
 
 /// The configuration of a quickstart in this folder; the environment overrides it.
 pub(super) fn config(folder: &Path) -> Result<Config, ConfigError> {

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::decimal::Decimal;
 use super::json_scan;
-use super::text_class::{is_description, is_name, is_name_dollar};
+use super::text_class::{is_description, is_name, is_name_dollar, unfit};
 
 /// The most services of a product, properties of a service, and so on.
 const MOST: usize = 500;
@@ -304,7 +304,7 @@ impl<'a> Entry<'a> {
             return Err(self.fault(name, format!("is longer than {longest} characters")));
         }
         if !rule(&text) {
-            return Err(self.fault(name, "holds a character that is not allowed"));
+            return Err(self.fault(name, unfit(&text, rule)));
         }
         Ok(Some(text))
     }
@@ -470,6 +470,9 @@ mod tests {
         );
         assert_eq!(refusal("{}"), "service_capabilities: must be an array");
         assert_eq!(refusal("[1]"), "service_capabilities[0]: must be an object");
-        assert!(refusal(r#"[{"service_id":"a b","service_type":"S"}]"#).contains("not allowed"));
+        assert!(
+            refusal(r#"[{"service_id":"a b","service_type":"S"}]"#)
+                .contains("holds ' ', a character that is not allowed")
+        );
     }
 }

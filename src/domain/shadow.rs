@@ -18,12 +18,13 @@ pub const KINDS: [EventKind; 4] = [
     EventKind::DeviceDeleted,
 ];
 
-/// What one device's shadow may hold; a change beyond is left out.
+/// What one device's shadow may hold. What a report says beyond is left out; desired values beyond are refused before
+/// they are appended (see [`DeviceShadow::admits`]), for what was answered 200 stays.
 #[derive(Clone, Copy, Debug)]
 pub struct ShadowLimits {
     /// Services of a device.
     pub services: usize,
-    /// Bytes of one service's names and values.
+    /// Bytes of one service's names and values, the reported and the desired ones each.
     pub service_bytes: usize,
 }
 
@@ -73,14 +74,16 @@ impl ServiceShadow {
         self.version
     }
 
-    fn bytes(&self) -> usize {
-        let desired = self
-            .desired
-            .iter()
-            .map(|(name, value)| name.len() + value.get().len());
+    fn desired_bytes(&self) -> usize {
+        let desired = self.desired.iter();
+        desired.map(|(name, value)| name.len() + value.get().len()).sum()
+    }
+
+    fn reported_bytes(&self) -> usize {
         let reported = self.reported.iter();
-        let reported = reported.map(|(name, reported)| name.len() + reported.value.get().len());
-        desired.chain(reported).sum()
+        reported
+            .map(|(name, reported)| name.len() + reported.value.get().len())
+            .sum()
     }
 
     /// Merges a report made at `at`, key by key; a key that holds something newer stays.
@@ -172,11 +175,11 @@ impl DeviceShadow {
     /// Takes an event of the device in. False: something of it was left out, beyond the limits or unreadable.
     pub fn apply(&mut self, event: &NewEvent, limits: ShadowLimits) -> bool {
         match event.kind {
-            EventKind::PropertyReport => self.merge(event, limits, |service, entry| {
+            EventKind::PropertyReport => self.merge(event, Some(limits), |service, entry| {
                 let at = entry.event_time_ms.and_then(event_time::parse_event_time);
                 service.report(entry.values, at.unwrap_or(event.received))
             }),
-            EventKind::DesiredSet => self.merge(event, limits, |service, entry| {
+            EventKind::DesiredSet => self.merge(event, None, |service, entry| {
                 service.set_desired(entry.values, event.received);
                 true
             }),
@@ -190,10 +193,22 @@ impl DeviceShadow {
         }
     }
 
+    /// Whether the shadow keeps within the limits when it takes this `DesiredSet` event in; else the service at fault.
+    pub fn admits(&self, desired: &NewEvent, limits: ShadowLimits) -> Result<(), String> {
+        let mut next = self.clone();
+        next.apply(desired, limits);
+        let fault = next.changed.iter().find(|id| {
+            let is_new = !self.services.contains_key(*id);
+            let bytes = next.services.get(*id).map_or(0, ServiceShadow::desired_bytes);
+            (is_new && next.services.len() > limits.services) || bytes > limits.service_bytes
+        });
+        fault.map_or(Ok(()), |id| Err(id.clone()))
+    }
+
     fn merge<'e>(
         &mut self,
         event: &'e NewEvent,
-        limits: ShadowLimits,
+        limits: Option<ShadowLimits>,
         mut change: impl FnMut(&mut ServiceShadow, Entry<'e>) -> bool,
     ) -> bool {
         let text = std::str::from_utf8(&event.payload).unwrap_or_default();
@@ -204,7 +219,8 @@ impl DeviceShadow {
         for entry in body.services {
             let service_id = entry.service_id.clone();
             let known = self.services.get(&service_id);
-            if known.is_none() && self.services.len() >= limits.services {
+            let is_beyond = |limits: ShadowLimits| known.is_none() && self.services.len() >= limits.services;
+            if limits.is_some_and(is_beyond) {
                 whole = false;
                 continue;
             }
@@ -212,7 +228,7 @@ impl DeviceShadow {
             if !change(&mut service, entry) {
                 continue;
             }
-            if service.bytes() > limits.service_bytes {
+            if limits.is_some_and(|limits| service.reported_bytes() > limits.service_bytes) {
                 whole = false;
                 continue;
             }
@@ -322,6 +338,25 @@ mod tests {
             let event = event(EventKind::PropertyReport, &payload);
             assert_eq!(shadow.apply(&event, LIMITS), whole);
         }
+        assert_eq!(shadow.services.len(), 2);
+    }
+
+    #[test]
+    fn desired_values_are_admitted_before_and_never_left_out() {
+        let mut shadow = DeviceShadow::default();
+        let desired = |service: &str, text: &str| {
+            let payload =
+                format!(r#"{{"services":[{{"service_id":"{service}","desired":{{"a":"{text}"}}}}]}}"#);
+            event(EventKind::DesiredSet, &payload)
+        };
+        let large = "x".repeat(100);
+        assert_eq!(shadow.admits(&desired("S", "x"), LIMITS), Ok(()));
+        assert_eq!(shadow.admits(&desired("S", &large), LIMITS), Err("S".to_owned()));
+        assert!(shadow.apply(&desired("S", &large), LIMITS));
+        assert!(shadow.apply(&desired("T", "x"), LIMITS));
+        assert_eq!(shadow.admits(&desired("T", "y"), LIMITS), Ok(()));
+        assert_eq!(shadow.admits(&desired("U", "x"), LIMITS), Err("U".to_owned()));
+        assert!(report(&mut shadow, r#"{"b":1}"#, "2026-11-23T08:00:00.000Z"));
         assert_eq!(shadow.services.len(), 2);
     }
 }

@@ -22,6 +22,15 @@ pub fn is_tag(text: &str) -> bool {
         .all(|c| c.is_ascii_alphanumeric() || is_cjk(c) || "_.-".contains(c))
 }
 
+/// What is wrong with a text that `rule` refuses, by its first character that is not in the class.
+pub fn unfit(text: &str, rule: impl Fn(&str) -> bool) -> String {
+    let mut buffer = [0; 4];
+    match text.chars().find(|c| !rule(c.encode_utf8(&mut buffer))) {
+        Some(c) => format!("holds {c:?}, a character that is not allowed"),
+        None => "holds a character that is not allowed".to_owned(),
+    }
+}
+
 fn is_cjk(c: char) -> bool {
     ('\u{4e00}'..='\u{9ffc}').contains(&c)
 }
@@ -42,5 +51,18 @@ mod tests {
         assert!(is_description("a b；c，d\n/"));
         assert!(!is_description("<b>"));
         assert!(is_tag("位置_3.a-b") && !is_tag("a b") && !is_tag("a/b"));
+    }
+
+    #[test]
+    fn the_first_unfit_character_is_named() {
+        assert_eq!(
+            unfit("水表 一/二", is_name),
+            "holds ' ', a character that is not allowed"
+        );
+        assert_eq!(
+            unfit("a\n", is_name),
+            "holds '\\n', a character that is not allowed"
+        );
+        assert_eq!(unfit("", |_| false), "holds a character that is not allowed");
     }
 }

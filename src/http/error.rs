@@ -327,6 +327,9 @@ impl From<DesiredRefusal> for ApiError {
         match refusal {
             DesiredRefusal::NoDevice => ErrorKind::NO_DEVICE.into(),
             DesiredRefusal::OtherVersion { .. } => Self::new(ErrorKind::OTHER_VERSION, detail),
+            DesiredRefusal::TooLarge { .. } => {
+                Self::new(ErrorKind::INVALID_INPUT, format!("shadow: {detail}"))
+            }
             DesiredRefusal::Busy => Self::new(ErrorKind::UNAVAILABLE, detail),
             DesiredRefusal::Store(error) => error.into(),
         }

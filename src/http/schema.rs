@@ -1,6 +1,6 @@
 //! Schemas of the texts that the contract names again and again (management-api.md §1.5), as types for
-//! `#[schema(value_type = …)]`. They describe; the checks are `domain`'s,
-//! and some take the empty text too.
+//! `#[schema(value_type = …)]`. They describe; the checks are `domain`'s, and some take the
+//! empty text too.
 
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
@@ -49,10 +49,13 @@ documented! {
     /// `is_tag`.
     Tag128 = text(0, 128, TAG);
     /// `parse_compact`.
-    CompactTime = text(16, 16, "^[0-9]{8}T[0-9]{6}Z$");
+    CompactTime = text(16, 16, TIME);
 }
 
 const NAME: &str = "^[A-Za-z0-9\u{4e00}-\u{9ffc}_?'#().,&%@!-]*$";
+
+const TIME: &str =
+    "^[0-9]{4}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]Z$";
 
 const TAG: &str = "^[A-Za-z0-9\u{4e00}-\u{9ffc}_.-]*$";
 

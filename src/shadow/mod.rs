@@ -8,11 +8,13 @@ mod status;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::domain::event::EventKind;
+use bytes::Bytes;
+
+use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::ids::{DeviceKey, Position};
 use crate::domain::shadow::{DeviceShadow, KINDS, ServiceShadow, ShadowLimits};
 use crate::storage::{
-    Change, Device, EventFilter, EventLog, Registry, Result, ShadowChange, ShadowRow, ShadowStore,
+    Change, Device, EventFilter, EventLog, Payload, Registry, Result, ShadowChange, ShadowRow, ShadowStore,
     StoreError, Stores,
 };
 
@@ -22,6 +24,9 @@ pub use status::{StatusFollower, status_body};
 
 /// How often a change with a version is tried again while reports of the device come in between.
 const TRIES: usize = 20;
+
+/// How many events of a tail are in memory at once.
+const TAIL: usize = 500;
 
 /// Reads shadows and sets desired values.
 #[derive(Clone)]
@@ -54,6 +59,14 @@ pub enum DesiredRefusal {
         /// Its version.
         current: i64,
     },
+    /// The shadow would hold more than it may.
+    #[error(
+        "service {service_id} would be beyond shadow.services_per_device, or its desired values beyond shadow.service_bytes"
+    )]
+    TooLarge {
+        /// The service.
+        service_id: String,
+    },
     /// The device reports so often that its version never stands still.
     #[error("the shadow changes all the time, try again")]
     Busy,
@@ -75,9 +88,13 @@ impl Shadows {
 
     /// A device's shadow now.
     pub async fn current(&self, device: DeviceKey) -> Result<Snapshot> {
-        let (cursor, rows) = self.store.shadows(&[device]).await?;
+        let (mut cursor, rows) = self.store.shadows(&[device]).await?;
         let mut shadow = decode(rows)?.remove(&device).unwrap_or_default();
+        // After the cursor, so that it is behind, unless it is another log's: then the follower makes all anew, too.
         let last = self.log.bounds().await?.last;
+        if cursor > last {
+            (cursor, shadow) = (Position::START, DeviceShadow::default());
+        }
         let filter = EventFilter {
             device: Some(device),
             kinds: KINDS.to_vec(),
@@ -86,34 +103,36 @@ impl Shadows {
         };
         let end = Position(last.0.saturating_add(1));
         let tail = self.log.scan_back(&filter, cursor, end, u32::MAX).await?;
-        let mut events = self.log.events(&tail).await?;
-        events.reverse();
-        for stored in &events {
-            shadow.apply(&stored.event, self.limits);
+        // Newest first, the chunks and what is in each.
+        for positions in tail.rchunks(TAIL) {
+            for stored in self.log.events(positions).await?.iter().rev() {
+                shadow.apply(&stored.event, self.limits);
+            }
         }
         Ok(Snapshot { shadow, at: last })
     }
 
-    /// Sets desired values, each service's on the version named, if one is; durable when this returns. `change` is made
-    /// anew for each try.
+    /// Sets the desired values of a `DesiredSet` event's payload, each service's on the version named, if one is; durable
+    /// when this returns. `change` is made anew for each try.
     pub async fn set_desired(
         &self,
         device: DeviceKey,
+        desired: &Bytes,
         versions: &[(String, i64)],
-        change: impl Fn() -> Change<Device>,
+        change: impl Fn(Payload<Device>) -> Change<Device>,
     ) -> std::result::Result<(), DesiredRefusal> {
         for _ in 0..TRIES {
-            let unless_since = if versions.is_empty() {
-                None
-            } else {
-                let snapshot = self.current(device).await?;
-                check_versions(&snapshot.shadow, versions)?;
-                Some(snapshot.at)
-            };
+            let change = change(Payload::fixed(desired.clone()));
+            let snapshot = self.current(device).await?;
+            check_versions(&snapshot.shadow, versions)?;
+            let event = desired_event(&change, desired);
+            let admitted = snapshot.shadow.admits(&event, self.limits);
+            admitted.map_err(|service_id| DesiredRefusal::TooLarge { service_id })?;
+            let unless_since = (!versions.is_empty()).then_some(snapshot.at);
             let kind = EventKind::DesiredSet;
             match self
                 .registry
-                .change_shadow(device, kind, unless_since, change())
+                .change_shadow(device, kind, unless_since, change)
                 .await?
             {
                 ShadowChange::Done => return Ok(()),
@@ -122,6 +141,18 @@ impl Shadows {
             }
         }
         Err(DesiredRefusal::Busy)
+    }
+}
+
+fn desired_event(change: &Change<Device>, desired: &Bytes) -> NewEvent {
+    NewEvent {
+        kind: EventKind::DesiredSet,
+        device: None,
+        reported_by: None,
+        received: change.at,
+        request_id: change.request_id.clone(),
+        payload: desired.clone(),
+        faults: None,
     }
 }
 

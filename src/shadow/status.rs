@@ -18,6 +18,9 @@ use crate::storage::{Device, DeviceStatus, Result, StoreError, Stores};
 /// How many changes one step announces.
 const STEP: u32 = 500;
 
+/// How late an instant may be written down and still be looked at: the writes of activity wait while the disk fails.
+const LATE_MS: i64 = 600_000;
+
 /// Announces devices that came online or went offline.
 pub struct StatusFollower {
     stores: Stores,
@@ -72,10 +75,8 @@ impl StatusFollower {
         let now = self.clock.now();
         let before = now.plus_millis(-self.offline_after_ms);
         if before > *looked_up_to {
-            self.stores
-                .statuses
-                .mark_offline(*looked_up_to, before, now)
-                .await?;
+            let from = looked_up_to.plus_millis(-LATE_MS);
+            self.stores.statuses.mark_offline(from, before, now).await?;
             *looked_up_to = before;
         }
         while !stop.is_cancelled() {
@@ -95,14 +96,21 @@ impl StatusFollower {
         let devices: HashMap<DeviceKey, Device> =
             devices.into_iter().map(|device| (device.key, device)).collect();
         let mut events = Vec::with_capacity(changed.len());
+        let mut gone = Vec::new();
         for status in changed {
-            // A frozen device reads as frozen, whatever its traffic was; one that is gone has no status.
-            if let Some(device) = devices.get(&status.device).filter(|device| !device.frozen) {
-                events.push(event(device, status, now)?);
+            match devices.get(&status.device) {
+                // A frozen device reads as frozen, whatever its traffic was.
+                Some(device) if device.frozen => {}
+                Some(device) => events.push(event(device, status, now)?),
+                // Its last traffic was written down after it was forgotten.
+                None => gone.push(status.device),
             }
         }
         if !events.is_empty() {
             self.stores.log.append(events).await?;
+        }
+        if !gone.is_empty() {
+            self.stores.followers.forget_devices(&gone).await?;
         }
         self.stores.statuses.announced(changed).await
     }

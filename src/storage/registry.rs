@@ -512,7 +512,8 @@ pub trait Registry: Send + Sync {
     async fn count_devices(&self, search: &DeviceSearch, online_since: Timestamp) -> Result<i64>;
     /// A page of the devices that have any of these tags.
     async fn devices_by_tag(&self, tags: &AnyTag, page: PageRequest) -> Result<Page<(DeviceKey, DeviceId)>>;
-    /// Up to `limit` devices whose registration ran out before `now`: made with a timeout that has passed.
+    /// Up to `limit` devices whose registration ran out before `now`: made with a timeout that has passed. Those without
+    /// children come first.
     async fn expired_registrations(&self, now: Timestamp, limit: u32) -> Result<Vec<Device>>;
     /// The device was heard in time: its registration does not run out any more.
     async fn keep_registration(&self, key: DeviceKey) -> Result<()>;

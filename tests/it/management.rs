@@ -140,7 +140,10 @@ fn devices_are_made_listed_shown_and_deleted() {
     assert!(made.text().contains(r#""extension_info":{"k":null,"n":1.50}"#));
     assert_eq!(gate.api("GET", "/devices/demo_n1", "").json(), device);
     gate.token("demo_n1", device["auth_info"]["secret"].as_str().unwrap());
-    assert_eq!(gate.api("GET", "/devices/demo_n1", "").json()["status"], "ONLINE");
+    let online = gate.api("GET", "/devices/demo_n1", "").json();
+    assert_eq!(online["status"], "ONLINE");
+    assert_eq!(online["active_time"].as_str().map(str::len), Some(24), "{online}");
+    assert_eq!(online["connection_status_update_time"], online["active_time"]);
     gate.api("POST", "/devices", r#"{"node_id":"n1","product_id":"demo"}"#)
         .assert_refused(400, "IOTDA.014031", "already exists");
 
@@ -204,6 +207,24 @@ fn a_devices_fields_are_checked_one_by_one() {
             404,
             "IOTDA.013100",
             "none",
+        ),
+        (
+            r#"{"node_id":"n","product_id":"demo","app_id":"none"}"#,
+            403,
+            "IOTDA.001000",
+            "app_id: none",
+        ),
+        (
+            r#"{"node_id":"n","product_id":"demo","device_name":"a b"}"#,
+            400,
+            "IOTDA.000006",
+            "device_name: holds ' ', a character that is not allowed",
+        ),
+        (
+            r#"{"node_id":"meter1","product_id":"demo"}"#,
+            400,
+            "IOTDA.014031",
+            "device_id: demo_meter1",
         ),
         (
             r#"{"node_id":"n.","product_id":"demo"}"#,

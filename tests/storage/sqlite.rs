@@ -122,3 +122,15 @@ async fn followers_of_another_database_are_forgotten() {
             .is_empty()
     );
 }
+
+#[tokio::test]
+async fn an_entry_of_the_audit_log_cannot_be_changed_in_the_file() {
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let opened = folder.clone();
+    let bed = Bed::new(move |limits| Box::pin(stores(opened.clone(), limits))).await;
+    bed.product("p").await;
+    let mut connection = raw(&folder).await;
+    let changed = sqlx::query("UPDATE audit SET actor = 'nobody'").execute(&mut connection);
+    let refused = changed.await.unwrap_err().to_string();
+    assert!(refused.contains("the audit log is append-only"), "{refused}");
+}

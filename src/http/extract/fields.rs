@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::value::RawValue;
 
 use crate::domain::ids::IdError;
-use crate::domain::json_scan;
+use crate::domain::{json_scan, text_class};
 use crate::http::error::{ApiError, ErrorKind};
 
 /// The members of a JSON object, as text.
@@ -115,7 +115,7 @@ impl<'a> Fields<'a> {
             return Err(self.fault(name, &format!("is longer than {longest} characters")));
         }
         if !rule(&text) {
-            return Err(self.fault(name, "holds a character that is not allowed"));
+            return Err(self.fault(name, &text_class::unfit(&text, rule)));
         }
         Ok(Some(text))
     }

@@ -16,7 +16,7 @@ use crate::storage::EventFilter;
 
 documented! {
     /// A kind of event.
-    EventKindName = choice(&["property", "message", "device"]);
+    EventKindName = choice(&["property", "message", "device", "status"]);
 }
 
 /// What the answer holds.
@@ -85,10 +85,11 @@ fn kinds(query: &Parameters) -> Result<Vec<EventKind>, ApiError> {
             EventKind::DeviceUpdated,
             EventKind::DeviceDeleted,
         ],
+        "status" => vec![EventKind::StatusUpdated],
         _ => {
             return Err(ApiError::new(
                 ErrorKind::INVALID_INPUT,
-                "kind: must be property, message or device",
+                "kind: must be property, message, device or status",
             ));
         }
     };

@@ -94,9 +94,9 @@ impl FromRef<ManagementState> for Document {
 
 /// Every path with its documentation. To add an operation: write its handler in a file of its own with
 /// `#[utoipa::path]` (path below the project, the SDK's name as `operation_id`, parameters of the query, body,
-/// success), add it here, delete its row in `unbuilt.rs` and give it
-/// one in `tests/it/access_matrix.rs`. The parameters that a path names,
-/// credentials and refusals are added by `http::openapi`.
+/// success), add it here, delete its row in `unbuilt.rs` and give it one in `tests/it/access_matrix.rs`. The parameters
+/// that a path names, credentials and refusals are added by `http::openapi`; `http::schema` has the schemas of ids, names
+/// and choices. Where a body's type is filled by the handler itself, the document cannot part from the code.
 ///
 /// Examples: `products/create.rs` (a body), `products/list.rs` (a query and pages), `products/show.rs` (one thing),
 /// `products/delete.rs` (no content).

@@ -7,6 +7,8 @@ mod commit;
 mod follower_store;
 mod log;
 mod migrations;
+#[cfg(test)]
+mod plans;
 mod registry;
 mod rows;
 mod search;

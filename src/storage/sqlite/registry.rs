@@ -30,8 +30,7 @@ impl Sqlite {
         self.writer.change(change, bytes).await?.try_into()
     }
 
-    /// The rows of one page of a table, joined as `select` says, and how many match in all. The page is found on the table
-    /// alone, by its key, so that its depth costs nothing.
+    /// The rows of one page of a table, joined as `select` says, and how many match in all.
     async fn page(
         &self,
         select: &str,
@@ -39,18 +38,7 @@ impl Sqlite {
         page: PageRequest,
         conditions: impl Fn(&mut QueryBuilder<Database>),
     ) -> Result<(Vec<SqliteRow>, i64)> {
-        let mut query = QueryBuilder::<Database>::new(select);
-        query.push(format!(
-            " WHERE {key} IN (SELECT {key} FROM {table} WHERE {key} < "
-        ));
-        query.push_bind(page.before);
-        conditions(&mut query);
-        query.push(format!(" ORDER BY {key} DESC LIMIT "));
-        query
-            .push_bind(page.limit)
-            .push(" OFFSET ")
-            .push_bind(page.offset);
-        query.push(format!(") ORDER BY {key} DESC"));
+        let mut query = page_query(select, (table, key), page, &conditions);
         let found = query.build().fetch_all(&self.pool).await.map_err(unavailable)?;
         let mut count = QueryBuilder::<Database>::new(format!("SELECT count(*) FROM {table} WHERE 1 = 1"));
         conditions(&mut count);
@@ -63,10 +51,57 @@ impl Sqlite {
         rows.iter().map(|row| rows::device(row, &self.secrets)).collect()
     }
 
+    /// The keys of the products of these ids.
+    async fn product_keys(&self, ids: &[String]) -> Result<search::ProductKeys> {
+        let mut keys = search::ProductKeys::new();
+        for id in ids {
+            let found = sqlx::query_scalar("SELECT product_key FROM products WHERE product_id = ?")
+                .bind(id)
+                .fetch_all(&self.pool)
+                .await
+                .map_err(unavailable)?;
+            keys.insert(id.clone(), found);
+        }
+        Ok(keys)
+    }
+
+    async fn search_context(
+        &self,
+        search: &DeviceSearch,
+        online_since: Timestamp,
+    ) -> Result<search::Context> {
+        Ok(search::Context {
+            online_since,
+            products: self.product_keys(&search::product_ids(search)).await?,
+        })
+    }
+
     async fn devices_where(&self, mut query: QueryBuilder<Database>) -> Result<Vec<Device>> {
         let found = query.build().fetch_all(&self.pool).await.map_err(unavailable)?;
         self.devices(&found)
     }
+}
+
+/// One page: found on the table alone, by its key, so that its depth costs nothing, and joined then.
+pub(super) fn page_query(
+    select: &str,
+    (table, key): (&str, &str),
+    page: PageRequest,
+    conditions: impl Fn(&mut QueryBuilder<Database>),
+) -> QueryBuilder<Database> {
+    let mut query = QueryBuilder::<Database>::new(select);
+    query.push(format!(
+        " WHERE {key} IN (SELECT {key} FROM {table} WHERE {key} < "
+    ));
+    query.push_bind(page.before);
+    conditions(&mut query);
+    query.push(format!(" ORDER BY {key} DESC LIMIT "));
+    query
+        .push_bind(page.limit)
+        .push(" OFFSET ")
+        .push_bind(page.offset);
+    query.push(format!(") ORDER BY {key} DESC"));
+    query
 }
 
 #[async_trait]
@@ -184,7 +219,8 @@ impl Registry for Sqlite {
     }
 
     async fn list_devices(&self, filter: &DeviceFilter, page: PageRequest) -> Result<Page<Device>> {
-        let conditions = |query: &mut QueryBuilder<Database>| search::push_filter(query, filter);
+        let products = self.product_keys(filter.product_id.as_slice()).await?;
+        let conditions = |query: &mut QueryBuilder<Database>| search::push_filter(query, filter, &products);
         let (found, total) = self
             .page(rows::DEVICE, ("devices d", "d.device_key"), page, conditions)
             .await?;
@@ -193,11 +229,13 @@ impl Registry for Sqlite {
     }
 
     async fn search_devices(&self, search: &DeviceSearch, online_since: Timestamp) -> Result<Vec<Device>> {
-        self.devices_where(search::query(search, online_since)).await
+        let context = self.search_context(search, online_since).await?;
+        self.devices_where(search::query(search, &context)).await
     }
 
     async fn count_devices(&self, search: &DeviceSearch, online_since: Timestamp) -> Result<i64> {
-        let mut query = search::count(search, online_since);
+        let context = self.search_context(search, online_since).await?;
+        let mut query = search::count(search, &context);
         let row = query.build().fetch_one(&self.pool).await;
         row.and_then(|row| row.try_get(0)).map_err(unavailable)
     }
@@ -220,7 +258,10 @@ impl Registry for Sqlite {
     async fn expired_registrations(&self, now: Timestamp, limit: u32) -> Result<Vec<Device>> {
         let mut query = QueryBuilder::<Database>::new(rows::DEVICE);
         query.push(" WHERE d.timeout_seconds > 0 AND d.created_ms + d.timeout_seconds * 1000 < ");
-        query.push_bind(now.0).push(" LIMIT ").push_bind(limit);
+        query.push_bind(now.0);
+        // Those that have children cannot go yet, and must not keep others from their turn.
+        query.push(" ORDER BY EXISTS (SELECT 1 FROM devices c WHERE c.gateway_key = d.device_key), d.device_key LIMIT ");
+        query.push_bind(limit);
         self.devices_where(query).await
     }
 

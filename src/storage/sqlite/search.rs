@@ -1,5 +1,7 @@
 //! Which devices a list's filter, a search or a query by tags means, as conditions on `devices d` alone: what they name
-//! is looked up in subqueries, so that an index of `devices` finds them.
+//! is looked up in subqueries, so that an index of `devices` finds them. Products are looked up before ([`ProductKeys`]).
+
+use std::collections::HashMap;
 
 use sqlx::{QueryBuilder, Sqlite as Database};
 
@@ -12,22 +14,52 @@ use crate::storage::{AnyTag, DeviceFilter};
 
 type Query = QueryBuilder<Database>;
 
-/// ` AND …` for each member of the filter.
-pub(super) fn push_filter(query: &mut Query, filter: &DeviceFilter) {
-    let within = [
-        (
-            " AND d.app_key = (SELECT app_key FROM apps WHERE app_id = ",
-            &filter.app_id,
-        ),
-        (
-            " AND d.product_key IN (SELECT product_key FROM products WHERE product_id = ",
-            &filter.product_id,
-        ),
-    ];
-    for (condition, value) in within {
-        if let Some(value) = value {
-            query.push(condition).push_bind(value.clone()).push(")");
+/// The keys of the products of an id, of which each space may have one. With the one key itself in the statement, an
+/// index gives the devices in their order; from a subquery, all of the product's devices would be sorted for each page.
+pub(super) type ProductKeys = HashMap<String, Vec<i64>>;
+
+/// Whose keys a search needs.
+pub(super) fn product_ids(search: &DeviceSearch) -> Vec<String> {
+    fn walk(tree: &Tree<Condition>, ids: &mut Vec<String>) {
+        match tree {
+            Tree::Leaf(Condition::Text {
+                field: TextField::ProductId,
+                test: TextTest::Choice(Choice::Equal(id)),
+            }) => ids.push(id.clone()),
+            Tree::Leaf(_) => {}
+            Tree::And(parts) | Tree::Or(parts) => parts.iter().for_each(|part| walk(part, ids)),
         }
+    }
+    let mut ids = Vec::new();
+    if let Some(filter) = &search.filter {
+        walk(filter, &mut ids);
+    }
+    ids
+}
+
+fn push_product(query: &mut Query, product_id: &str, products: &ProductKeys) {
+    let keys = products.get(product_id).map_or(&[][..], Vec::as_slice);
+    if let [key] = keys {
+        query.push("d.product_key = ").push_bind(*key);
+        return;
+    }
+    query.push("d.product_key IN (");
+    let mut separated = query.separated(", ");
+    for key in keys {
+        separated.push_bind(*key);
+    }
+    query.push(")");
+}
+
+/// ` AND …` for each member of the filter.
+pub(super) fn push_filter(query: &mut Query, filter: &DeviceFilter, products: &ProductKeys) {
+    if let Some(app_id) = &filter.app_id {
+        query.push(" AND d.app_key = (SELECT app_key FROM apps WHERE app_id = ");
+        query.push_bind(app_id.clone()).push(")");
+    }
+    if let Some(product_id) = &filter.product_id {
+        query.push(" AND ");
+        push_product(query, product_id, products);
     }
     for (condition, value) in [
         (" AND d.node_id = ", &filter.node_id),
@@ -57,26 +89,36 @@ pub(super) fn push_filter(query: &mut Query, filter: &DeviceFilter) {
 
 /// ` AND …`: any of the tags.
 pub(super) fn push_any_tag(query: &mut Query, tags: &AnyTag) {
-    query.push(" AND d.device_key IN (SELECT device_key FROM device_tags WHERE 1 = 0");
+    // Nothing beside the tags stands in the OR: SQLite then looks each of them up in the index.
+    let mut before = " AND d.device_key IN (SELECT device_key FROM device_tags WHERE (tag_key = ";
     for tag in tags {
-        query.push(" OR (tag_key = ").push_bind(tag.tag_key.clone());
+        query.push(before).push_bind(tag.tag_key.clone());
+        before = " OR (tag_key = ";
         if let Some(value) = &tag.tag_value {
             query.push(" AND tag_value = ").push_bind(value.clone());
         }
         query.push(")");
     }
-    query.push(")");
+    query.push(if tags.is_empty() { " AND 1 = 0" } else { ")" });
+}
+
+/// What a search is put into SQL with.
+pub(super) struct Context {
+    /// Devices last seen from here on are online.
+    pub(super) online_since: Timestamp,
+    /// Of what [`product_ids`] names.
+    pub(super) products: ProductKeys,
 }
 
 /// The devices that a search finds.
-pub(super) fn query(search: &DeviceSearch, online_since: Timestamp) -> Query {
+pub(super) fn query(search: &DeviceSearch, context: &Context) -> Query {
     let direction = match search.order {
         Direction::Ascending => "ASC",
         Direction::Descending => "DESC",
     };
     let mut query = Query::new(rows::DEVICE);
     query.push(" WHERE d.device_key IN (SELECT d.device_key FROM devices d WHERE ");
-    push_search(&mut query, search, online_since);
+    push_search(&mut query, search, context);
     query.push(format!(" ORDER BY d.device_key {direction} LIMIT "));
     query
         .push_bind(search.limit)
@@ -87,19 +129,19 @@ pub(super) fn query(search: &DeviceSearch, online_since: Timestamp) -> Query {
 }
 
 /// How many match it.
-pub(super) fn count(search: &DeviceSearch, online_since: Timestamp) -> Query {
+pub(super) fn count(search: &DeviceSearch, context: &Context) -> Query {
     let mut query = Query::new("SELECT count(*) FROM devices d WHERE ");
-    push_search(&mut query, search, online_since);
+    push_search(&mut query, search, context);
     query
 }
 
-fn push_search(query: &mut Query, search: &DeviceSearch, online_since: Timestamp) {
+fn push_search(query: &mut Query, search: &DeviceSearch, context: &Context) {
     match &search.filter {
         None => {
             query.push("1 = 1");
         }
         Some(filter) => push_tree(query, filter, &mut |query, condition| {
-            push_condition(query, condition, online_since);
+            push_condition(query, condition, context);
         }),
     }
 }
@@ -120,12 +162,12 @@ fn push_tree<C>(query: &mut Query, tree: &Tree<C>, leaf: &mut impl FnMut(&mut Qu
     query.push(")");
 }
 
-fn push_condition(query: &mut Query, condition: &Condition, online_since: Timestamp) {
+fn push_condition(query: &mut Query, condition: &Condition, context: &Context) {
     match condition {
-        Condition::Text { field, test } => push_text_field(query, *field, test),
+        Condition::Text { field, test } => push_text_field(query, *field, test, context),
         Condition::Status(choice) => {
             query.push("CASE WHEN d.frozen THEN 'FROZEN' ELSE coalesce((SELECT CASE WHEN a.last_seen_ms >= ");
-            query.push_bind(online_since.0).push(
+            query.push_bind(context.online_since.0).push(
                 " THEN 'ONLINE' WHEN a.last_seen_ms > 0 THEN 'OFFLINE' END FROM followers.device_activity a
                  WHERE a.device_key = d.device_key), 'INACTIVE') END",
             );
@@ -151,12 +193,15 @@ fn push_condition(query: &mut Query, condition: &Condition, online_since: Timest
     }
 }
 
-fn push_text_field(query: &mut Query, field: TextField, test: &TextTest) {
+fn push_text_field(query: &mut Query, field: TextField, test: &TextTest, context: &Context) {
     match (field, test) {
         (TextField::AppId, _) => {
             query.push("d.app_key IN (SELECT app_key FROM apps WHERE ");
             push_text(query, "app_id", test);
             query.push(")");
+        }
+        (TextField::ProductId, TextTest::Choice(Choice::Equal(id))) => {
+            push_product(query, id, &context.products);
         }
         (TextField::ProductId, _) => {
             query.push("d.product_key IN (SELECT product_key FROM products WHERE ");

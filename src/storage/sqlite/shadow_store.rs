@@ -145,12 +145,15 @@ impl StatusStore for Sqlite {
     async fn announced(&self, statuses: &[DeviceStatus]) -> Result<()> {
         let mut transaction = self.followers.begin().await.map_err(unavailable)?;
         for status in statuses {
-            sqlx::query("UPDATE device_status SET announced = 1 WHERE device_key = ? AND changed_ms = ?")
-                .bind(status.device.0)
-                .bind(status.changed.0)
-                .execute(&mut *transaction)
-                .await
-                .map_err(unavailable)?;
+            sqlx::query(
+                "UPDATE device_status SET announced = 1 WHERE device_key = ? AND changed_ms = ? AND online = ?",
+            )
+            .bind(status.device.0)
+            .bind(status.changed.0)
+            .bind(status.online)
+            .execute(&mut *transaction)
+            .await
+            .map_err(unavailable)?;
         }
         transaction.commit().await.map_err(unavailable)
     }

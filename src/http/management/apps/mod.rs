@@ -72,6 +72,15 @@ pub(super) async fn space(state: &ManagementState, app_id: Option<&AppId>) -> Re
     }
 }
 
+/// The space that a query's `app_id` names, which must be there.
+pub(super) async fn named(state: &ManagementState, app_id: Option<&str>) -> Result<Option<AppId>, ApiError> {
+    let Some(text) = app_id else { return Ok(None) };
+    let app_id = AppId::parse(text)
+        .map_err(|error| ApiError::new(ErrorKind::INVALID_INPUT, format!("app_id: {error}")))?;
+    space(state, Some(&app_id)).await?;
+    Ok(Some(app_id))
+}
+
 /// The resource space that a path names.
 pub struct AppPath(AppId);
 

@@ -41,21 +41,21 @@ pub async fn handle(
     let outcome = registry
         .change_gateway(device.key, gateway_id.clone(), change)
         .await?;
-    let kind = match outcome {
+    let about_gateway = |kind| ApiError::new(kind, format!("gateway_id: {gateway_id}"));
+    let about_device = |kind| ApiError::new(kind, format!("device_id: {}", device.device_id));
+    Err(match outcome {
         GatewayChange::Changed(_) => return Ok(StatusCode::NO_CONTENT),
         GatewayChange::SameGateway => {
-            return Err(fields.fault(
-                "gateway_id",
-                "is the device's gateway already, or the device itself",
-            ));
+            let what = "is the device's gateway already, or the device itself";
+            fields.fault("gateway_id", what)
         }
-        GatewayChange::NotAChild => ErrorKind::NOT_A_CHILD,
-        GatewayChange::HasChildren => ErrorKind::DEVICE_HAS_CHILDREN,
-        GatewayChange::NotFound | GatewayChange::NoGateway => ErrorKind::NO_DEVICE,
-        GatewayChange::OtherApp => ErrorKind::OTHER_APP,
-        GatewayChange::TooDeep => ErrorKind::TOO_DEEP,
-    };
-    Err(ApiError::new(kind, format!("gateway_id: {gateway_id}")))
+        GatewayChange::NotAChild => about_device(ErrorKind::NOT_A_CHILD),
+        GatewayChange::HasChildren => about_device(ErrorKind::DEVICE_HAS_CHILDREN),
+        GatewayChange::NotFound => about_device(ErrorKind::NO_DEVICE),
+        GatewayChange::NoGateway => about_gateway(ErrorKind::NO_DEVICE),
+        GatewayChange::OtherApp => about_gateway(ErrorKind::OTHER_APP),
+        GatewayChange::TooDeep => about_gateway(ErrorKind::TOO_DEEP),
+    })
 }
 
 impl ChangeGateway {

@@ -15,6 +15,7 @@ use crate::http::error::{ApiError, ErrorKind};
 use crate::http::extract::body::PlainBody;
 use crate::http::extract::fields::Fields;
 use crate::http::extract::principal::Writer;
+use crate::http::management::products;
 use crate::http::management::shadow::Desired;
 use crate::http::management::{ManagementState, change};
 use crate::http::schema::{DeviceSecret, Id36, Id64, Id128, Name256, Name2048, NameDollar64};
@@ -100,19 +101,20 @@ pub async fn handle(
         writer.making(&new.device_id),
         payload(Heard::never(&state)),
     );
-    let gateway = new.gateway.clone();
+    let device_id = format!("device_id: {}", new.device_id);
+    let gateway_id = new
+        .gateway
+        .as_ref()
+        .map_or(String::new(), |id| format!("gateway_id: {id}"));
     match state.stores.registry.create_device(new, change).await? {
         DeviceCreation::Created(device) => Ok((
             StatusCode::CREATED,
             Json(DeviceView::load(&state, &device, timeout).await?),
         )),
-        DeviceCreation::Exists => Err(ErrorKind::DEVICE_EXISTS.into()),
+        DeviceCreation::Exists => Err(ApiError::new(ErrorKind::DEVICE_EXISTS, device_id)),
         DeviceCreation::NoProduct => Err(ErrorKind::NO_PRODUCT.into()),
-        DeviceCreation::NoGateway => {
-            let id = gateway.map(|id| id.to_string()).unwrap_or_default();
-            Err(ApiError::new(ErrorKind::NO_DEVICE, format!("gateway_id: {id}")))
-        }
-        DeviceCreation::TooDeep => Err(ErrorKind::TOO_DEEP.into()),
+        DeviceCreation::NoGateway => Err(ApiError::new(ErrorKind::NO_DEVICE, gateway_id)),
+        DeviceCreation::TooDeep => Err(ApiError::new(ErrorKind::TOO_DEEP, gateway_id)),
     }
 }
 
@@ -143,10 +145,7 @@ impl AddDevice {
     }
 
     async fn with_product(self, state: &ManagementState, fields: &Fields<'_>) -> Result<NewDevice, ApiError> {
-        let registry = &state.stores.registry;
-        let product = registry.product(&self.product_id, self.app_id.as_ref()).await?;
-        let missing = || ApiError::new(ErrorKind::NO_PRODUCT, format!("product_id: {}", self.product_id));
-        let product = product.ok_or_else(missing)?;
+        let product = products::load(state, &self.product_id, self.app_id.as_ref()).await?;
         let model = ProductModel::parse(&product.attributes.service_capabilities)
             .map_err(|fault| ApiError::new(ErrorKind::INTERNAL, fault.to_string()))?;
         for desired in &self.shadow {

@@ -9,7 +9,7 @@ use super::{DeviceSummary, Heard};
 use crate::http::error::ApiError;
 use crate::http::extract::principal::Reader;
 use crate::http::extract::query::{Paging, Parameters, TimeRange};
-use crate::http::management::{ManagementState, PageView};
+use crate::http::management::{ManagementState, PageView, apps};
 use crate::storage::DeviceFilter;
 
 /// Which devices; the times are those of registration.
@@ -63,8 +63,9 @@ pub async fn handle(
 ) -> Result<Json<DeviceList>, ApiError> {
     let (created_from, created_to) = query.time_range()?;
     let asked = ListDevices::read(&query)?;
+    let app_id = apps::named(&state, asked.app_id.as_deref()).await?;
     let filter = DeviceFilter {
-        app_id: asked.app_id,
+        app_id: app_id.map(|id| id.to_string()),
         product_id: asked.product_id,
         gateway_id: asked.gateway_id,
         cascade: asked.is_cascade_query.unwrap_or(false),

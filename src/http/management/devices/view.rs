@@ -54,10 +54,12 @@ impl Heard {
         let never = Self::never(state);
         let heard = devices.iter().map(|key| {
             let status = statuses.get(key);
+            let last_seen = seen.get(key).copied();
             let heard = Self {
-                last_seen: seen.get(key).copied(),
-                status_changed: status.map(|status| status.changed),
-                first_seen: status.map(|status| status.active),
+                last_seen,
+                // A status trails what is seen by up to a second; it starts with what was last seen when it is written.
+                status_changed: status.map(|status| status.changed).or(last_seen),
+                first_seen: status.map(|status| status.active).or(last_seen),
                 ..never
             };
             (*key, heard)

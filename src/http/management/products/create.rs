@@ -76,10 +76,11 @@ pub async fn handle(
         app_id: app.app_id,
         attributes: asked.attributes(),
     };
+    let taken = format!("product_id: {}", new.product_id);
     let change = change(&state, writer, payload());
     match state.stores.registry.create_product(new, change).await? {
         ProductCreation::Created(product) => Ok((StatusCode::CREATED, Json(ProductView::whole(&product)?))),
-        ProductCreation::Exists => Err(ErrorKind::PRODUCT_EXISTS.into()),
+        ProductCreation::Exists => Err(ApiError::new(ErrorKind::PRODUCT_EXISTS, taken)),
         ProductCreation::NoApp => Err(ErrorKind::NO_APP.into()),
     }
 }

@@ -9,7 +9,7 @@ use super::ProductView;
 use crate::http::error::ApiError;
 use crate::http::extract::principal::Reader;
 use crate::http::extract::query::{Paging, Parameters};
-use crate::http::management::{ManagementState, PageView};
+use crate::http::management::{ManagementState, PageView, apps};
 use crate::storage::ProductFilter;
 
 /// Which products.
@@ -50,8 +50,9 @@ pub async fn handle(
     query: Parameters,
 ) -> Result<Json<ProductList>, ApiError> {
     let asked = ListProducts::read(&query);
+    let app_id = apps::named(&state, asked.app_id.as_deref()).await?;
     let filter = ProductFilter {
-        app_id: asked.app_id,
+        app_id: app_id.map(|id| id.to_string()),
         name: asked.product_name,
     };
     let found = state

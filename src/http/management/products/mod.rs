@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use super::ManagementState;
+use super::apps::{self, space};
 use crate::domain::event_time;
 use crate::domain::ids::{AppId, ProductId};
 use crate::http::error::{ApiError, ErrorKind};
@@ -127,17 +128,28 @@ impl ProductPath {
         self
     }
 
-    /// Loads it: of the given space, else the default one's, else the earliest made.
+    /// Loads it.
     pub async fn load(&self, state: &ManagementState) -> Result<Product, ApiError> {
-        let app = self.query.app_id.as_deref().map(AppId::parse).transpose();
-        let app = app.map_err(|error| ApiError::new(ErrorKind::INVALID_INPUT, format!("app_id: {error}")))?;
-        let missing = || ApiError::new(ErrorKind::NO_PRODUCT, format!("product_id: {}", self.product_id));
-        let product_id = ProductId::parse(&self.product_id).map_err(|_| missing())?;
-        state
-            .stores
-            .registry
-            .product(&product_id, app.as_ref())
-            .await?
-            .ok_or_else(missing)
+        let app = apps::named(state, self.query.app_id.as_deref()).await?;
+        let missing = |_| ApiError::new(ErrorKind::NO_PRODUCT, format!("product_id: {}", self.product_id));
+        let product_id = ProductId::parse(&self.product_id).map_err(missing)?;
+        load(state, &product_id, app.as_ref()).await
     }
+}
+
+/// The product of this id: of the given space, else the default one's, else the earliest made.
+pub(super) async fn load(
+    state: &ManagementState,
+    product_id: &ProductId,
+    app_id: Option<&AppId>,
+) -> Result<Product, ApiError> {
+    if let Some(product) = state.stores.registry.product(product_id, app_id).await? {
+        return Ok(product);
+    }
+    let place = match app_id {
+        None => String::new(),
+        Some(app_id) => format!(", app_id: {}", space(state, Some(app_id)).await?.app_id),
+    };
+    let detail = format!("product_id: {product_id}{place}");
+    Err(ApiError::new(ErrorKind::NO_PRODUCT, detail))
 }

@@ -94,6 +94,7 @@ documented! {
     Bound = ObjectBuilder::new()
         .schema_type(SchemaType::from_iter([Type::String, Type::Number]))
         .max_length(Some(16))
+        .pattern(Some(r"^(-?(0|[1-9][0-9]*)(\.[0-9]+)?)?$"))
         .build();
     /// A type of values; `double` reads as `decimal`.
     DataTypeName = ObjectBuilder::new()

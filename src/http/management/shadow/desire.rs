@@ -13,7 +13,6 @@ use crate::http::extract::principal::Writer;
 use crate::http::management::devices::DevicePath;
 use crate::http::management::{ManagementState, change};
 use crate::http::schema::NameDollar64;
-use crate::storage::Payload;
 
 /// Desired values by service.
 #[derive(ToSchema)]
@@ -62,8 +61,9 @@ pub async fn handle(
         .filter_map(|desired| Some((desired.service_id.clone(), desired.version?)))
         .collect();
     let payload = Desired::payload(&shadow);
-    let told = || change(&state, writer.clone(), Payload::fixed(payload.clone()));
-    state.shadows.set_desired(device.key, &versions, told).await?;
+    let told = |payload| change(&state, writer.clone(), payload);
+    let set = state.shadows.set_desired(device.key, &payload, &versions, told);
+    set.await?;
     let snapshot = state.shadows.current(device.key).await?;
     Ok(Json(ShadowView::of(device.device_id.as_str(), &snapshot.shadow)))
 }

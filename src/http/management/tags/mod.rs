@@ -68,7 +68,10 @@ fn outcome(change: TagChange, fields: &Fields<'_>) -> Result<(), ApiError> {
     match change {
         TagChange::Changed(_) => Ok(()),
         TagChange::NotFound => Err(ErrorKind::NO_DEVICE.into()),
-        TagChange::TooMany => Err(ErrorKind::TOO_MANY_TAGS.into()),
+        TagChange::TooMany => Err(ApiError::new(
+            ErrorKind::TOO_MANY_TAGS,
+            "tags: those that the device has already count too",
+        )),
         TagChange::Unknown(key) => Err(fields.fault("tag_keys", &format!("the device has no tag {key}"))),
     }
 }

@@ -101,7 +101,7 @@ impl SqliteCommit {
             "INSERT INTO devices (device_id, node_id, product_key, app_key, gateway_key, name, description,
                  extension_info, auth_type, secret, fingerprint, secure_access, timeout_seconds, epoch, frozen,
                  version_key, created_ms)
-             SELECT ?, ?, product_key, app_key, ?, ?, ?, ?, ?, x'', ?, ?, ?, 1, 0, ?, ? FROM products
+             SELECT ?, ?, product_key, app_key, ?, nullif(?, ''), nullif(?, ''), ?, ?, x'', ?, ?, ?, 1, 0, ?, ? FROM products
              WHERE product_key = ?",
         )
         .bind(new.device_id.as_str())

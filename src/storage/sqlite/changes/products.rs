@@ -26,7 +26,7 @@ impl SqliteCommit {
             "INSERT INTO products (app_key, product_id, name, device_type, protocol_type, data_format,
                  manufacturer_name, industry, description, service_capabilities, validation_mode, require_sign_type_1,
                  created_ms)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (product_id, app_key) DO NOTHING",
+             VALUES (?, ?, ?, ?, ?, ?, nullif(?, ''), nullif(?, ''), nullif(?, ''), ?, ?, ?, ?) ON CONFLICT (product_id, app_key) DO NOTHING",
         )
         .bind(app_key)
         .bind(new.product_id.as_str())
