@@ -17,6 +17,8 @@ mod followers;
 mod log;
 #[path = "storage/registry.rs"]
 mod registry;
+#[path = "storage/routing.rs"]
+mod routing;
 #[path = "storage/search.rs"]
 mod search;
 #[path = "storage/shadows.rs"]
@@ -108,6 +110,13 @@ macro_rules! contract {
             statuses::many_changes_are_told_in_steps,
             statuses::registrations_are_deleted_in_time_unless_they_were_heard,
             statuses::of_registrations_children_go_first,
+            routing::a_rule_holds_from_a_position_on,
+            routing::an_action_begins_where_the_log_ends_and_keeps_its_secrets,
+            routing::a_rule_goes_with_its_actions_and_listeners_hear_of_it,
+            routing::policies_and_certificates_are_kept,
+            routing::actions_are_saved_together_and_loaded_again,
+            routing::dead_letters_are_listed_replayed_and_dropped,
+            routing::the_newest_tries_of_an_action_stay,
         ]);
     };
     ($backend:ident, $bed:expr, [$($module:ident::$case:ident),* $(,)?]) => {

@@ -108,6 +108,7 @@ impl DeviceDirectory {
                 // Devices hold their product; a product changes rarely, so all of them are read again.
                 self.devices.clear();
             }
+            RegistryChange::Routing => {}
         }
     }
 

@@ -4,10 +4,12 @@
 //! Writes of the registry and of the log go through one group-commit writer, so that a change and its event are
 //! one transaction and positions rise in commit order.
 
+mod action_store;
 mod audit;
 mod event_log;
 mod follower_store;
 mod registry;
+mod routing;
 mod settings;
 mod shadow_store;
 pub mod sqlite;
@@ -15,10 +17,12 @@ pub mod writer;
 
 use std::sync::Arc;
 
+pub use action_store::*;
 pub use audit::*;
 pub use event_log::*;
 pub use follower_store::*;
 pub use registry::*;
+pub use routing::*;
 pub use settings::*;
 pub use shadow_store::*;
 
@@ -75,6 +79,10 @@ pub struct Stores {
     pub shadows: Arc<dyn ShadowStore>,
     /// Devices' status.
     pub statuses: Arc<dyn StatusStore>,
+    /// Rules, actions, policies and certificates.
+    pub routing: Arc<dyn RoutingStore>,
+    /// What actions keep.
+    pub actions: Arc<dyn ActionStore>,
     /// Settings and keys.
     pub settings: Arc<dyn Settings>,
     /// Who changed what.

@@ -454,6 +454,8 @@ pub enum RegistryChange {
     Device(DeviceId, DeviceKey),
     /// This product changed or is gone.
     Product(ProductKey),
+    /// A rule, an action, a policy or a certificate changed or is gone.
+    Routing,
 }
 
 /// Hears of every registry change after its commit and before its caller is answered.

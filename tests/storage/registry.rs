@@ -339,6 +339,7 @@ pub async fn listeners_hear_of_a_change_before_its_caller(bed: Bed) {
         ears.lock().unwrap().push(match change {
             RegistryChange::Device(id, _) => id.to_string(),
             RegistryChange::Product(_) => "product".to_owned(),
+            RegistryChange::Routing => "routing".to_owned(),
         });
     }));
     let product = bed.product("p").await;

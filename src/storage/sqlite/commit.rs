@@ -10,6 +10,7 @@ use bytes::Bytes;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row};
 
+use super::changes::{RoutingChange, RoutingOutcome};
 use super::{DURABLE, Listeners, connect, rows, unavailable};
 use crate::auth::secret::Secret;
 use crate::auth::secret_box::SecretBox;
@@ -64,6 +65,7 @@ pub(crate) enum Change {
     UnbindTags(DeviceKey, Vec<String>, Told<Device>),
     TellShadow(DeviceKey, EventKind, Option<Position>, Told<Device>),
     KeepRegistration(DeviceKey),
+    Routing(Box<RoutingChange>, Told<()>),
     Audit(Box<NewAuditEntry>),
     Purge(PurgeRequest),
     PurgeAudit(Timestamp, u32),
@@ -114,6 +116,7 @@ outcomes! {
     TagsChanged(TagChange),
     ShadowChanged(ShadowChange),
     Done(bool),
+    RoutingChanged(RoutingOutcome),
     Rows(u64),
 }
 
@@ -326,6 +329,7 @@ impl SqliteCommit {
                 .await?
                 .into(),
             Change::KeepRegistration(key) => self.keep_registration(key).await?.into(),
+            Change::Routing(change, told) => self.change_routing(*change, told, group).await?.into(),
             Change::Audit(entry) => self.note(&entry).await?.into(),
             Change::Purge(request) => self.purge(request).await?.into(),
             Change::PurgeAudit(before, step_rows) => self.purge_audit(before, step_rows).await?.into(),
@@ -339,6 +343,11 @@ impl SqliteCommit {
     pub(super) fn seal(&self, device_key: i64, secret: &Secret) -> Result<Vec<u8>> {
         let sealed = self.secrets.seal(secret.expose(), &rows::binding(device_key));
         sealed.map_err(|error| StoreError::Corrupt(error.to_string()))
+    }
+
+    /// The last position that was given, also to events that wait to be inserted.
+    pub(super) const fn last_given(&self) -> Position {
+        Position(self.last)
     }
 
     pub(super) fn secrets(&self) -> &SecretBox {

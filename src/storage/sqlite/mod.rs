@@ -1,6 +1,7 @@
 //! SQLite behind the storage traits: one file for the registry and the log, with one writer; a second file beside it
 //! for what followers keep, out of the writer's way. WAL with `synchronous=FULL` in the first, set and asserted.
 
+mod action_store;
 mod audit_log;
 mod changes;
 mod commit;
@@ -10,6 +11,7 @@ mod migrations;
 #[cfg(test)]
 mod plans;
 mod registry;
+mod routing;
 mod rows;
 mod search;
 mod settings;
@@ -158,6 +160,8 @@ pub async fn open(
         followers: sqlite.clone(),
         shadows: sqlite.clone(),
         statuses: sqlite.clone(),
+        routing: sqlite.clone(),
+        actions: sqlite.clone(),
         settings: sqlite.clone(),
         audit: sqlite,
     })

@@ -31,7 +31,7 @@ impl Sqlite {
     }
 
     /// The rows of one page of a table, joined as `select` says, and how many match in all.
-    async fn page(
+    pub(super) async fn page(
         &self,
         select: &str,
         (table, key): (&str, &str),

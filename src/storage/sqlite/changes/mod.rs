@@ -4,8 +4,10 @@
 mod apps;
 mod devices;
 mod products;
+mod routing;
 mod tags;
 
+pub(super) use routing::{RoutingChange, RoutingOutcome};
 use sqlx::sqlite::SqliteRow;
 
 use super::commit::{Group, SqliteCommit};
