@@ -2,4 +2,5 @@
 //! one target's trouble is no other's and no device's.
 
 pub mod channel;
+pub mod dispatcher;
 pub mod sql;
