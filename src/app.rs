@@ -13,9 +13,9 @@ use crate::config::Config;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::shadow::ShadowLimits;
 use crate::files;
-use crate::history::{History, Indexer, Retention, RetentionSettings};
+use crate::history::{Feed, FeedSettings, History, Indexer, Retention, RetentionSettings};
 use crate::http::device::{self, DeviceState};
-use crate::http::management::{self, ManagementState};
+use crate::http::management::{self, ManagementState, Readers};
 use crate::http::{BodyBudget, Readiness, Routes, unrouted_answer};
 use crate::ingest::{ActivityBook, Ingest, IngestSettings, LimitSettings, PasswordSettings};
 use crate::lifecycle::{self, Lifecycle};
@@ -93,6 +93,7 @@ pub struct App {
     tls: Arc<ServerConfig>,
     certificates: Arc<CertificateStore>,
     metrics: Arc<Metrics>,
+    streams: Readers,
     shadows: Shadows,
     activity: Arc<ActivityBook>,
     project_id: String,
@@ -205,12 +206,14 @@ impl App {
         };
         let shadows = Shadows::new(&stores, limits);
         let activity = ingest.activity().clone();
+        let streams = streams(&config, &stores, metrics.clone());
         let state = ManagementState {
             bodies: bodies.clone(),
             metrics: metrics.clone(),
             stores: stores.clone(),
             activity: activity.clone(),
             history: History::new(&stores),
+            streams: streams.clone(),
             shadows: shadows.clone(),
             clock: clock.clone(),
             project_id: project_id.clone(),
@@ -231,6 +234,7 @@ impl App {
             tls,
             certificates,
             metrics,
+            streams,
             shadows,
             activity,
             project_id,
@@ -288,6 +292,7 @@ impl App {
             () = serving.token().cancelled_owned() => true,
         };
         self.readiness.stop();
+        self.streams.close();
         serving.shutdown();
         let grace = Duration::from_secs(self.config.server.shutdown_grace_seconds);
         // A listener cuts its connections at the end of the grace itself.
@@ -357,6 +362,15 @@ fn device_host(config: &Config) -> String {
     }
 }
 
+fn streams(config: &Config, stores: &Stores, metrics: Arc<Metrics>) -> Readers {
+    let settings = FeedSettings {
+        recent_bytes: config.stream.recent_bytes,
+        step_bytes: config.stream.buffer_bytes,
+    };
+    let feed = Feed::new(stores, settings);
+    Readers::new(feed, stores.settings.clone(), metrics, config.stream.max_streams)
+}
+
 fn limit_settings(config: &Config) -> LimitSettings {
     let limits = &config.limits;
     LimitSettings {
@@ -381,6 +395,7 @@ fn server_limits(config: &Config) -> ServerLimits {
         body_grace: Duration::from_secs(server.body_grace_seconds),
         body_min_bytes_per_second: server.body_min_bytes_per_second,
         max_header_bytes: server.max_header_bytes,
+        stream_stall: Duration::from_secs(config.stream.stall_seconds),
         shutdown_grace: Duration::from_secs(server.shutdown_grace_seconds),
     }
 }

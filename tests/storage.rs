@@ -54,6 +54,8 @@ macro_rules! contract {
             registry::access_keys_are_listed_disabled_and_deleted,
             log::events_come_back_as_they_went_in,
             log::positions_rise_and_reading_goes_on_from_one,
+            log::a_read_stops_at_its_bytes_and_tells_how_far_it_looked,
+            log::followers_hear_of_each_commit,
             log::positions_go_on_after_everything_was_purged,
             log::a_batch_is_seen_whole_or_not_at_all,
             log::a_full_queue_says_busy_and_loses_nothing_it_took,

@@ -241,6 +241,8 @@ fn check(config: &Config) -> Result<(), ConfigError> {
             "server.body_min_bytes_per_second",
             server.body_min_bytes_per_second,
         ),
+        ("stream.buffer_bytes", config.stream.buffer_bytes as u64),
+        ("stream.stall_seconds", config.stream.stall_seconds),
         ("storage.follower_interval_ms", storage.follower_interval_ms),
         ("retention.interval_seconds", config.retention.interval_seconds),
         ("retention.step_rows", config.retention.step_rows.into()),

@@ -45,6 +45,8 @@ section! {
         ingest: IngestConfig = IngestConfig::default(),
         /// What shadows hold.
         shadow: ShadowConfig = ShadowConfig::default(),
+        /// Events as they come.
+        stream: StreamConfig = StreamConfig::default(),
         /// How long events stay.
         retention: RetentionConfig = RetentionConfig::default(),
         /// Logs.
@@ -189,6 +191,20 @@ section! {
         services_per_device: usize = 500,
         /// Bytes of one service's names and values.
         service_bytes: usize = 1024 * 1024,
+    }
+}
+
+section! {
+    /// `[stream]`
+    StreamConfig {
+        /// Event streams and long polls at once.
+        max_streams: usize = 256,
+        /// Bytes of the newest events, held for all of them.
+        recent_bytes: usize = 16 * 1024 * 1024,
+        /// Bytes that wait for one reader.
+        buffer_bytes: usize = 64 * 1024,
+        /// For a reader to take something.
+        stall_seconds: u64 = 30,
     }
 }
 

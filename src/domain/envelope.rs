@@ -40,6 +40,22 @@ pub fn render(stored: &StoredEvent, device: Option<&DeviceDescription>) -> Strin
     out
 }
 
+/// The same in one line, for formats with one event a line: insignificant white space is left out.
+pub fn line(stored: &StoredEvent, device: Option<&DeviceDescription>) -> String {
+    let mut text = render(stored, device);
+    let (mut in_string, mut escaped) = (false, false);
+    text.retain(|c| {
+        if in_string {
+            in_string = escaped || c != '"';
+            escaped = !escaped && c == '\\';
+            return true;
+        }
+        in_string = c == '"';
+        !matches!(c, ' ' | '\t' | '\r' | '\n')
+    });
+    text
+}
+
 fn push_header(out: &mut String, device: &DeviceDescription) {
     let members = [
         ("app_id", &device.app_id),
@@ -99,8 +115,8 @@ mod tests {
     use crate::domain::event::NewEvent;
     use crate::domain::ids::{DeviceKey, Position, RequestId, VersionKey};
 
-    fn shown(kind: EventKind, payload: &'static [u8]) -> String {
-        let stored = StoredEvent {
+    fn stored(kind: EventKind, payload: &'static [u8]) -> StoredEvent {
+        StoredEvent {
             position: Position(7),
             event: NewEvent {
                 kind,
@@ -111,7 +127,10 @@ mod tests {
                 payload: payload.into(),
                 faults: None,
             },
-        };
+        }
+    }
+
+    fn shown(kind: EventKind, payload: &'static [u8]) -> String {
         let device = DeviceDescription {
             app_id: "a".into(),
             device_id: "p_n".into(),
@@ -120,7 +139,7 @@ mod tests {
             gateway_id: "p_n".into(),
             tags: None,
         };
-        render(&stored, Some(&device))
+        render(&stored(kind, payload), Some(&device))
     }
 
     fn content(payload: &'static [u8]) -> String {
@@ -150,6 +169,19 @@ mod tests {
             content(b"\xff\x00"),
             r#""content":"/wA=","content_encoding":"base64""#
         );
+    }
+
+    #[test]
+    fn a_line_has_no_white_space_but_inside_strings() {
+        let payload = b" {\r\n\t\"a b\" : [1.50 ,\" \\\" \\\\\" , \" c\"]\n}";
+        let shown = line(&stored(EventKind::MessageReport, payload), None);
+        assert!(
+            shown.contains(r#""content":{"a b":[1.50," \" \\"," c"]}"#),
+            "{shown}"
+        );
+        assert!(!shown.contains('\n'));
+        let text = line(&stored(EventKind::MessageReport, b"two\nlines"), None);
+        assert!(text.contains(r#""content":"two\nlines""#), "{text}");
     }
 
     #[test]

@@ -472,7 +472,7 @@ mod tests {
         assert_eq!(refusal("[1]"), "service_capabilities[0]: must be an object");
         assert!(
             refusal(r#"[{"service_id":"a b","service_type":"S"}]"#)
-                .contains("holds ' ', a character that is not allowed")
+                .contains("holds a character that is not allowed: ' '")
         );
     }
 }

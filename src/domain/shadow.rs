@@ -196,6 +196,8 @@ impl DeviceShadow {
     /// Whether the shadow keeps within the limits when it takes this `DesiredSet` event in; else the service at fault.
     pub fn admits(&self, desired: &NewEvent, limits: ShadowLimits) -> Result<(), String> {
         let mut next = self.clone();
+        // What the event itself changes, not what was changed before it.
+        next.changed.clear();
         next.apply(desired, limits);
         let fault = next.changed.iter().find(|id| {
             let is_new = !self.services.contains_key(*id);

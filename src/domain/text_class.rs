@@ -26,7 +26,7 @@ pub fn is_tag(text: &str) -> bool {
 pub fn unfit(text: &str, rule: impl Fn(&str) -> bool) -> String {
     let mut buffer = [0; 4];
     match text.chars().find(|c| !rule(c.encode_utf8(&mut buffer))) {
-        Some(c) => format!("holds {c:?}, a character that is not allowed"),
+        Some(c) => format!("holds a character that is not allowed: {c:?}"),
         None => "holds a character that is not allowed".to_owned(),
     }
 }
@@ -57,11 +57,11 @@ mod tests {
     fn the_first_unfit_character_is_named() {
         assert_eq!(
             unfit("水表 一/二", is_name),
-            "holds ' ', a character that is not allowed"
+            "holds a character that is not allowed: ' '"
         );
         assert_eq!(
             unfit("a\n", is_name),
-            "holds '\\n', a character that is not allowed"
+            "holds a character that is not allowed: '\\n'"
         );
         assert_eq!(unfit("", |_| false), "holds a character that is not allowed");
     }

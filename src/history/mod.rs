@@ -1,15 +1,20 @@
 //! Events by device: a follower indexes the log in a file of its own, and a read joins that index with the tail of
-//! the log that it has not reached, so a read after a 200 sees the event. Retention lives here too.
+//! the log that it has not reached, so a read after a 200 sees the event. The feed for readers who stay and retention live
+//! here too.
 
+mod feed;
 mod indexer;
 mod retention;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::domain::ids::Position;
-use crate::domain::{envelope, event::StoredEvent};
+use crate::domain::envelope;
+use crate::domain::event::{DeviceDescription, StoredEvent};
+use crate::domain::ids::{Position, VersionKey};
 use crate::storage::{EventFilter, EventLog, FollowerStore, PageRequest, Result, Stores};
 
+pub use feed::{AheadOfLog, Feed, FeedFilter, FeedSettings, Shown, Start, Step, Subscription};
 pub use indexer::Indexer;
 pub use retention::{Retention, RetentionSettings};
 
@@ -34,6 +39,13 @@ impl History {
 
     /// The events of a page that match, newest first, each as its envelope.
     pub async fn events(&self, filter: &EventFilter, page: PageRequest) -> Result<Vec<(Position, String)>> {
+        let shown = self.positions(filter, page).await?;
+        // Payloads are read for what is shown alone: what is skipped may be hundreds of messages of 1 MB.
+        self.envelopes(&self.log.events(&shown).await?).await
+    }
+
+    /// The positions of a page that match, newest first.
+    async fn positions(&self, filter: &EventFilter, page: PageRequest) -> Result<Vec<Position>> {
         let (before, limit) = (Position(page.before), page.offset.saturating_add(page.limit));
         // The cursor is read first: what is indexed meanwhile is then seen in the tail, never in neither.
         let cursor = self.followers.cursor(CURSOR).await?;
@@ -43,20 +55,11 @@ impl History {
             let below = before.min(Position(cursor.0.saturating_add(1)));
             found.extend(self.followers.indexed(filter, below, missing).await?);
         }
-        // Payloads are read for what is shown alone: what is skipped may be hundreds of messages of 1 MB.
-        let shown = found.get(page.offset as usize..).unwrap_or_default();
-        self.envelopes(&self.log.events(shown).await?).await
+        Ok(found.split_off(found.len().min(page.offset as usize)))
     }
 
     async fn envelopes(&self, events: &[StoredEvent]) -> Result<Vec<(Position, String)>> {
-        let mut versions: Vec<_> = events
-            .iter()
-            .filter_map(|stored| stored.event.device)
-            .map(|(_, version)| version)
-            .collect();
-        versions.sort_unstable();
-        versions.dedup();
-        let descriptions = self.log.describe(&versions).await?;
+        let descriptions = descriptions(&*self.log, events).await?;
         Ok(events
             .iter()
             .map(|stored| {
@@ -68,4 +71,19 @@ impl History {
             })
             .collect())
     }
+}
+
+/// The descriptions that these events name.
+async fn descriptions(
+    log: &dyn EventLog,
+    events: &[StoredEvent],
+) -> Result<HashMap<VersionKey, DeviceDescription>> {
+    let mut versions: Vec<_> = events
+        .iter()
+        .filter_map(|stored| stored.event.device)
+        .map(|(_, version)| version)
+        .collect();
+    versions.sort_unstable();
+    versions.dedup();
+    log.describe(&versions).await
 }

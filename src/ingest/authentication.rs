@@ -15,7 +15,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::event_time;
 use crate::domain::ids::DeviceId;
 use crate::domain::json_scan::{self, JsonFault};
-use crate::storage::StoreError;
+use crate::storage::{AuthType, StoreError};
 
 /// A token's life.
 const TOKEN_LIFE_SECONDS: i64 = 86_400;
@@ -254,6 +254,9 @@ fn judge(device: Option<&KnownDevice>, request: &AuthenticationRequest) -> Resul
     };
     if !(first || (second && secondary.is_some())) {
         return Err("wrong password");
+    }
+    if device.auth_type != AuthType::Secret {
+        return Err("its auth_type is CERTIFICATES");
     }
     if device.frozen {
         return Err("frozen");

@@ -10,7 +10,7 @@ use super::activity::{ActivityBook, DeviceTraffic};
 use crate::auth::secret::Secret;
 use crate::domain::ids::{DeviceId, DeviceKey, ProductKey, VersionKey};
 use crate::domain::model::{ProductModel, ValidationMode};
-use crate::storage::{Device, Product, Registry, RegistryChange, Result, StoreError};
+use crate::storage::{AuthType, Device, Product, Registry, RegistryChange, Result, StoreError};
 
 /// A product as ingest needs it.
 #[derive(Debug)]
@@ -40,6 +40,7 @@ pub struct KnownDevice {
     pub version: VersionKey,
     /// Its product.
     pub product: Arc<KnownProduct>,
+    pub(super) auth_type: AuthType,
     pub(super) secret: Secret,
     pub(super) secondary_secret: Option<Secret>,
     pub(super) traffic: Arc<DeviceTraffic>,
@@ -174,6 +175,7 @@ fn known_device(device: Device, product: Arc<KnownProduct>, traffic: Arc<DeviceT
         ancestors: device.ancestors,
         epoch: device.epoch,
         frozen: device.frozen,
+        auth_type: device.auth_type,
         version: device.version,
         product,
         secret: device.secret,

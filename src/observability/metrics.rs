@@ -21,6 +21,7 @@ pub const ALL: &[(&str, &[&str], &str)] = &[
     FAULTS,
     LIMITS_HIT,
     STORE_BYTES,
+    EVENT_READERS,
     CERTIFICATE_END,
 ];
 
@@ -77,6 +78,11 @@ const LIMITS_HIT: Named = (
     "Refusals by the configuration key of the limit",
 );
 const STORE_BYTES: Named = ("fieldgate_store_bytes", &[], "Size of the database's files");
+const EVENT_READERS: Named = (
+    "fieldgate_event_readers",
+    &[],
+    "Open event streams and long polls",
+);
 const CERTIFICATE_END: Named = (
     "fieldgate_certificate_end_timestamp_seconds",
     &[],
@@ -102,6 +108,8 @@ pub struct Metrics {
     pub queue_bytes: IntGauge,
     /// Size of the database's files.
     pub store_bytes: IntGauge,
+    /// Open event streams and long polls.
+    pub event_readers: IntGauge,
     /// When the first certificate ends, seconds.
     pub certificate_end: IntGauge,
 }
@@ -132,6 +140,7 @@ impl Metrics {
             queue_rows: gauge(&registry, QUEUE_ROWS)?,
             queue_bytes: gauge(&registry, QUEUE_BYTES)?,
             store_bytes: gauge(&registry, STORE_BYTES)?,
+            event_readers: gauge(&registry, EVENT_READERS)?,
             certificate_end: gauge(&registry, CERTIFICATE_END)?,
             registry,
         })

@@ -20,8 +20,9 @@ use tower::Service;
 
 use super::body::TrackedBody;
 use super::deadline::{Phase, Verdict};
+use super::sending::Sending;
 use super::watched::Watched;
-use super::{PeerAddress, ServerLimits, TimedBody, Unrouted, UnroutedAnswer};
+use super::{PeerAddress, ServerLimits, Streamed, TimedBody, Unrouted, UnroutedAnswer};
 use crate::observability::Metrics;
 
 /// The most header lines of one request.
@@ -56,11 +57,13 @@ impl Connection {
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         let peer = self.peer;
+        let phase = Phase::new();
         let handshake = async {
             if speaks_plain_http(&stream).await {
                 return Ok(None);
             }
-            acceptor.accept(&mut stream).await.map(Some)
+            let socket = Sending::new(&mut stream, phase.clone());
+            acceptor.accept(socket).await.map(Some)
         };
         let handshake = tokio::select! {
             biased;
@@ -71,7 +74,7 @@ impl Connection {
             Ok(Ok(Some(tls))) => {
                 let kind = tls.get_ref().1.handshake_kind();
                 self.metrics.handshake(kind == Some(HandshakeKind::Resumed));
-                self.serve_requests(tls, service).await;
+                self.serve_requests(tls, phase, service).await;
             }
             Ok(Ok(None)) => {
                 self.metrics.handshake_failure("plain_http");
@@ -91,7 +94,7 @@ impl Connection {
         }
     }
 
-    async fn serve_requests<T, S, B>(self, stream: T, service: S)
+    async fn serve_requests<T, S, B>(self, stream: T, phase: Phase, service: S)
     where
         T: AsyncRead + AsyncWrite + Unpin + Send,
         S: Service<Request<TimedBody>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
@@ -107,7 +110,7 @@ impl Connection {
             stop,
             metrics: _,
         } = self;
-        let phase = Phase::new();
+        phase.handshake_ended();
         let (grace, rate) = (limits.body_grace, limits.body_min_bytes_per_second);
         let tracked = phase.clone();
         let handler = hyper::service::service_fn(move |request: Request<Incoming>| {
@@ -118,7 +121,11 @@ impl Connection {
             request.extensions_mut().insert(PeerAddress(peer));
             async move {
                 let response = service.call(request).await?;
-                phase.response_begins();
+                if response.extensions().get::<Streamed>().is_some() {
+                    phase.stream_begins();
+                } else {
+                    phase.response_begins();
+                }
                 Ok::<_, Infallible>(response.map(|body| TrackedBody::new(body, phase)))
             }
         });
@@ -138,6 +145,9 @@ impl Connection {
                 biased;
                 () = stop.cancelled(), if !draining => {
                     draining = true;
+                    if phase.is_stalled() {
+                        return;
+                    }
                     connection.as_mut().graceful_shutdown();
                 }
                 result = &mut connection => {

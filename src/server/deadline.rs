@@ -14,6 +14,8 @@ const HEADERS: u64 = 1;
 const BODY: u64 = 2;
 const RESPONDING: u64 = 3;
 const FLUSHING: u64 = 4;
+const STREAMING: u64 = 5;
+const STALLED: u64 = 6;
 
 /// How many bits the phase takes.
 const BITS: u32 = 3;
@@ -38,7 +40,7 @@ pub(super) enum Verdict {
 }
 
 impl Phase {
-    /// A new connection, whose first head is awaited.
+    /// A new connection.
     pub(super) fn new() -> Self {
         Self {
             started: Instant::now(),
@@ -53,6 +55,11 @@ impl Phase {
     fn set(&self, phase: u64) {
         let millis = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX >> BITS);
         self.word.store((millis << BITS) | phase, Ordering::Relaxed);
+    }
+
+    /// The handshake is done, the first head is awaited.
+    pub(super) fn handshake_ended(&self) {
+        self.set(HEADERS);
     }
 
     /// Bytes came: between requests they begin a head.
@@ -78,6 +85,26 @@ impl Phase {
         self.set(RESPONDING);
     }
 
+    /// The handler answered with a body that lasts as long as it likes.
+    pub(super) fn stream_begins(&self) {
+        self.set(STREAMING);
+    }
+
+    /// The socket took something of what is sent, or nothing for now. Of account while a body streams alone: only then is it
+    /// not the whole answer that has to be read in time.
+    pub(super) fn peer_takes(&self, takes: bool) {
+        match self.current() {
+            STREAMING if !takes => self.set(STALLED),
+            STALLED if takes => self.set(STREAMING),
+            _ => {}
+        }
+    }
+
+    /// Whether a stream's reader takes nothing.
+    pub(super) fn is_stalled(&self) -> bool {
+        self.current() == STALLED
+    }
+
     /// The whole answer was handed over to be written.
     pub(super) fn response_ended(&self) {
         self.set(FLUSHING);
@@ -98,6 +125,11 @@ impl Phase {
             HEADERS => (limits.headers, Verdict::Cut("its request head took too long")),
             // The body has a rate of its own and the store answers or refuses: nothing to cut here.
             BODY => return Verdict::WaitUntil(now + limits.headers),
+            STREAMING => return Verdict::WaitUntil(now + limits.headers.min(limits.stream_stall)),
+            STALLED => (
+                limits.stream_stall,
+                Verdict::Cut("it does not take what its stream sends"),
+            ),
             _ => (limits.idle, Verdict::Cut("it does not read its answer")),
         };
         let end = since + allowed;

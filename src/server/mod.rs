@@ -4,6 +4,7 @@
 mod body;
 mod connection;
 mod deadline;
+mod sending;
 mod watched;
 
 use std::convert::Infallible;
@@ -47,6 +48,8 @@ pub struct ServerLimits {
     pub body_min_bytes_per_second: u64,
     /// The largest head, approximately.
     pub max_header_bytes: usize,
+    /// For the reader of a [`Streamed`] answer to take something of it.
+    pub stream_stall: Duration,
     /// For requests in flight when the server stops.
     pub shutdown_grace: Duration,
 }
@@ -62,6 +65,11 @@ pub enum Unrouted {
 
 /// Gives whole HTTP/1.1 responses for what no route sees; the connection ends after them.
 pub type UnroutedAnswer = Arc<dyn Fn(Unrouted) -> Bytes + Send + Sync>;
+
+/// In an answer's extensions: its body comes as things happen, for hours perhaps, and is bounded by
+/// [`ServerLimits::stream_stall`] alone. The body ends by itself when the server stops.
+#[derive(Clone, Copy, Debug)]
+pub struct Streamed;
 
 /// The peer of a request's connection, in its extensions.
 #[derive(Clone, Copy, Debug)]

@@ -10,10 +10,13 @@ use super::{Shadows, decode};
 use crate::domain::event::StoredEvent;
 use crate::domain::ids::{DeviceKey, Position};
 use crate::domain::shadow::{DeviceShadow, KINDS};
-use crate::storage::{Result, ShadowRow, ShadowStep, StoreError};
+use crate::storage::{ReadLimit, Result, ShadowRow, ShadowStep, StoreError};
 
-/// How many events one step merges.
-const STEP: u32 = 2000;
+/// How much one step merges.
+const STEP: ReadLimit = ReadLimit {
+    rows: 2000,
+    bytes: 8 * 1024 * 1024,
+};
 
 /// Follows the log and writes shadows about once every interval.
 pub struct ShadowFollower {
@@ -60,15 +63,10 @@ impl ShadowFollower {
     }
 
     async fn step(&self, cursor: Position, last: Position) -> Result<Position> {
-        let events = self.shadows.log.read_kinds(&KINDS, cursor, last, STEP).await?;
-        let full = events.len() >= STEP as usize;
-        let up_to = events
-            .last()
-            .filter(|_| full)
-            .map_or(last, |event| event.position);
-        let step = self.merge(&events).await?;
-        self.shadows.store.save_shadows(&step, up_to).await?;
-        Ok(up_to)
+        let chunk = self.shadows.log.read_kinds(&KINDS, cursor, last, STEP).await?;
+        let step = self.merge(&chunk.events).await?;
+        self.shadows.store.save_shadows(&step, chunk.up_to).await?;
+        Ok(chunk.up_to)
     }
 
     async fn merge(&self, events: &[StoredEvent]) -> Result<ShadowStep> {

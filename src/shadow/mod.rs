@@ -25,8 +25,8 @@ pub use status::{StatusFollower, status_body};
 /// How often a change with a version is tried again while reports of the device come in between.
 const TRIES: usize = 20;
 
-/// How many events of a tail are in memory at once.
-const TAIL: usize = 500;
+/// How many events of a tail, of up to 1 MB each, are in memory at once.
+const TAIL: usize = 16;
 
 /// Reads shadows and sets desired values.
 #[derive(Clone)]

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 
 use super::Result;
 use crate::domain::clock::Timestamp;
@@ -55,21 +56,56 @@ pub struct IndexEntry {
     pub received: Timestamp,
 }
 
+/// How much one read of whole events gives: it stops at either bound, and gives one event at least.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadLimit {
+    /// At most this many events.
+    pub rows: u32,
+    /// No further event once their payloads take this many bytes.
+    pub bytes: u64,
+}
+
+impl ReadLimit {
+    /// Whether a read that gave these may have stopped at this bound, and not at its end.
+    pub fn was_reached(&self, events: &[StoredEvent]) -> bool {
+        let bytes: u64 = events
+            .iter()
+            .map(|stored| stored.event.payload.len() as u64)
+            .sum();
+        events.len() >= self.rows as usize || bytes >= self.bytes
+    }
+}
+
+/// What one read gave.
+#[derive(Clone, Debug)]
+pub struct Chunk {
+    /// The events, oldest first.
+    pub events: Vec<StoredEvent>,
+    /// The log was looked through up to here: the next read goes on after it.
+    pub up_to: Position,
+}
+
 /// The event log.
 #[async_trait]
 pub trait EventLog: Send + Sync {
     /// Stores events, all or none, in order; answers when they are on disk, with the last one's position.
     async fn append(&self, events: Vec<NewEvent>) -> Result<Position>;
-    /// Up to `limit` events after `after`, oldest first.
-    async fn read(&self, after: Position, limit: u32) -> Result<Vec<StoredEvent>>;
-    /// Up to `limit` events of these kinds with `after < position <= up_to`, oldest first. Other payloads are not read.
+    /// The highest position that is known to be committed; tells of each rise soon after the commit. It is a hint to look
+    /// at the log, never a proof: a backend that learns of other processes' commits (by a notification or a slow poll of
+    /// its own) sends those too, one that does not leaves them to the followers' own slow poll. Sending costs one store
+    /// for each commit, whoever listens.
+    fn appended(&self) -> watch::Receiver<Position>;
+    /// The events after `after`, oldest first, of all kinds; looked through up to the last one given.
+    async fn read(&self, after: Position, limit: ReadLimit) -> Result<Chunk>;
+    /// The events of these kinds with `after < position <= up_to`, oldest first; looked through up to the last one given if
+    /// the limit may have cut it short, else to `up_to`. Other payloads are not read.
     async fn read_kinds(
         &self,
         kinds: &[EventKind],
         after: Position,
         up_to: Position,
-        limit: u32,
-    ) -> Result<Vec<StoredEvent>>;
+        limit: ReadLimit,
+    ) -> Result<Chunk>;
     /// Up to `limit` events after `after`, oldest first, as the history index needs them: no payload is read. Product
     /// events, which tell of no device, have none, and neither have internal ones.
     async fn index_entries(&self, after: Position, limit: u32)

@@ -64,6 +64,7 @@ const OPERATIONS: &[(&str, &str, &str, Access)] = &[
     ("update_device_shadow_desired_data", "PUT", "/v5/iot/{project_id}/devices/{device_id}/shadow", Writer),
     ("list_device_trace", "GET", "/v5/iot/{project_id}/devices/{device_id}/trace", Reader),
     ("unfreeze_device", "POST", "/v5/iot/{project_id}/devices/{device_id}/unfreeze", Writer),
+    ("stream_events", "GET", "/v5/iot/{project_id}/events/stream", Reader),
     ("list_products", "GET", "/v5/iot/{project_id}/products", Reader),
     ("create_product", "POST", "/v5/iot/{project_id}/products", Writer),
     ("delete_product", "DELETE", "/v5/iot/{project_id}/products/{product_id}", Writer),

@@ -218,7 +218,7 @@ fn a_devices_fields_are_checked_one_by_one() {
             r#"{"node_id":"n","product_id":"demo","device_name":"a b"}"#,
             400,
             "IOTDA.000006",
-            "device_name: holds ' ', a character that is not allowed",
+            "device_name: holds a character that is not allowed: ' '",
         ),
         (
             r#"{"node_id":"meter1","product_id":"demo"}"#,

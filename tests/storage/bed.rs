@@ -10,8 +10,8 @@ use fieldgate::domain::event::{EventKind, NewEvent, StoredEvent};
 use fieldgate::domain::ids::{AppId, DeviceId, NodeId, Position, ProductId, ProductKey, RequestId};
 use fieldgate::storage::writer::WriterLimits;
 use fieldgate::storage::{
-    AuthType, Change, DONE, Deed, Device, DeviceCreation, NewAuditEntry, NewDevice, NewProduct, PageRequest,
-    Payload, Product, ProductAttributes, ProductCreation, Stores,
+    AuthType, Change, DONE, Deed, Device, DeviceCreation, EventLog, NewAuditEntry, NewDevice, NewProduct,
+    PageRequest, Payload, Product, ProductAttributes, ProductCreation, ReadLimit, Stores,
 };
 
 pub const NOW: Timestamp = Timestamp(1_795_421_730_000);
@@ -96,12 +96,23 @@ impl Bed {
 
     /// Every event of the log.
     pub async fn all(&self) -> Vec<StoredEvent> {
-        self.stores.log.read(Position::START, u32::MAX).await.unwrap()
+        read_all(&*self.stores.log).await
     }
 
     pub async fn kinds(&self) -> Vec<EventKind> {
         self.all().await.iter().map(|stored| stored.event.kind).collect()
     }
+}
+
+/// More than any test stores.
+pub const WHOLE: ReadLimit = ReadLimit {
+    rows: u32::MAX,
+    bytes: u64::MAX,
+};
+
+/// Every event of a log, in one look.
+pub async fn read_all(log: &dyn EventLog) -> Vec<StoredEvent> {
+    log.read(Position::START, WHOLE).await.unwrap().events
 }
 
 pub fn device_id(text: &str) -> DeviceId {

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use fieldgate::domain::event::{EventKind, NewEvent};
 use fieldgate::domain::ids::{DeviceKey, Position, VersionKey};
 use fieldgate::storage::writer::WriterLimits;
-use fieldgate::storage::{EventFilter, LogBounds, PurgeRequest, StoreError};
+use fieldgate::storage::{Chunk, EventFilter, LogBounds, PurgeRequest, ReadLimit, StoreError};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
-use crate::bed::{Bed, LIMITS, NOW, message, message_of, request_id};
+use crate::bed::{Bed, LIMITS, NOW, WHOLE, message, message_of, read_all, request_id};
 
 /// Everything that is older than the end of time.
 const ALL: PurgeRequest = PurgeRequest {
@@ -65,10 +65,14 @@ pub async fn positions_rise_and_reading_goes_on_from_one(bed: Bed) {
     let mut seen = Vec::new();
     let mut after = Position::START;
     loop {
-        let page = bed.stores.log.read(after, 50).await.unwrap();
-        let Some(last) = page.last() else { break };
-        after = last.position;
-        seen.extend(page.iter().map(|stored| stored.position.0));
+        let limit = ReadLimit { rows: 50, ..WHOLE };
+        let page = bed.stores.log.read(after, limit).await.unwrap();
+        if page.events.is_empty() {
+            assert_eq!(page.up_to, after);
+            break;
+        }
+        after = page.up_to;
+        seen.extend(page.events.iter().map(|stored| stored.position.0));
     }
     assert_eq!(seen, (1..=expected).collect::<Vec<_>>());
     let picked = bed
@@ -79,6 +83,81 @@ pub async fn positions_rise_and_reading_goes_on_from_one(bed: Bed) {
         .unwrap();
     let picked: Vec<_> = picked.iter().map(|stored| stored.position.0).collect();
     assert_eq!(picked, [9, 2], "newest first, those that are not there left out");
+}
+
+pub async fn a_read_stops_at_its_bytes_and_tells_how_far_it_looked(bed: Bed) {
+    let log = &bed.stores.log;
+    let product = |size: usize| NewEvent {
+        kind: EventKind::ProductCreated,
+        ..message(vec![b'x'; size])
+    };
+    // Messages at 1, 3, 5, 7, products between them.
+    for _ in 0..4 {
+        log.append(vec![message(vec![b'x'; 100]), product(1000)])
+            .await
+            .unwrap();
+    }
+    let read = async |after: i64, rows: u32, bytes: u64| {
+        let chunk = log
+            .read(Position(after), ReadLimit { rows, bytes })
+            .await
+            .unwrap();
+        (positions(&chunk), chunk.up_to.0)
+    };
+    assert_eq!(read(0, 100, 1101).await, (vec![1, 2, 3], 3));
+    assert_eq!(
+        read(0, 100, 1100).await,
+        (vec![1, 2], 2),
+        "the bound is reached exactly"
+    );
+    assert_eq!(read(1, 100, 1).await, (vec![2], 2), "one at least");
+    assert_eq!(read(1, 100, 0).await, (vec![2], 2), "one at least");
+    assert_eq!(read(8, 100, 1).await, (vec![], 8));
+    let of_kind = async |after: i64, up_to: i64, rows: u32, bytes: u64| {
+        let (after, up_to) = (Position(after), Position(up_to));
+        let limit = ReadLimit { rows, bytes };
+        let kinds = [EventKind::MessageReport, EventKind::StatusUpdated];
+        let chunk = log.read_kinds(&kinds, after, up_to, limit).await.unwrap();
+        (positions(&chunk), chunk.up_to.0)
+    };
+    assert_eq!(of_kind(0, 8, 100, 1_000_000).await, (vec![1, 3, 5, 7], 8));
+    assert_eq!(of_kind(0, 8, 3, 1_000_000).await, (vec![1, 3, 5], 5));
+    assert_eq!(of_kind(0, 8, 100, 200).await, (vec![1, 3], 3));
+    assert_eq!(of_kind(0, 6, 100, 201).await, (vec![1, 3, 5], 5));
+    assert_eq!(of_kind(0, 4, 100, 201).await, (vec![1, 3], 4));
+    assert_eq!(of_kind(7, 8, 100, 201).await, (vec![], 8));
+}
+
+fn positions(chunk: &Chunk) -> Vec<i64> {
+    chunk.events.iter().map(|stored| stored.position.0).collect()
+}
+
+pub async fn followers_hear_of_each_commit(bed: Bed) {
+    let log = bed.stores.log.clone();
+    let mut heard = log.appended();
+    assert_eq!(*heard.borrow_and_update(), Position(0));
+    log.append(vec![message("a"), message("b")]).await.unwrap();
+    heard.changed().await.unwrap();
+    assert_eq!(
+        *heard.borrow_and_update(),
+        Position(2),
+        "known when the caller is answered"
+    );
+    bed.product("p").await;
+    assert_eq!(
+        *heard.borrow_and_update(),
+        Position(3),
+        "a registry change's event too"
+    );
+    log.purge(ALL).await.unwrap();
+    assert!(!heard.has_changed().unwrap(), "nothing was appended");
+    drop((log, heard));
+    let bed = bed.reopened().await;
+    assert_eq!(
+        *bed.stores.log.appended().borrow(),
+        Position(3),
+        "known from the start"
+    );
 }
 
 pub async fn positions_go_on_after_everything_was_purged(bed: Bed) {
@@ -140,7 +219,7 @@ pub async fn a_batch_is_seen_whole_or_not_at_all(bed: Bed) {
             let mut looks = 0;
             while !done.load(Ordering::SeqCst) {
                 let mut counts = HashMap::new();
-                for stored in log.read(Position::START, u32::MAX).await.unwrap() {
+                for stored in read_all(&*log).await {
                     *counts.entry(stored.event.request_id).or_insert(0) += 1;
                 }
                 assert!(

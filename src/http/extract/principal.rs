@@ -73,6 +73,13 @@ pub struct Reader {
     principal: Principal,
 }
 
+impl Reader {
+    /// The access key that proved it; empty for the program itself.
+    pub fn access_key(&self) -> &str {
+        &self.principal.access_key
+    }
+}
+
 /// A caller who may write to the project of the path.
 #[derive(Clone)]
 pub struct Writer {

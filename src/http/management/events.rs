@@ -7,17 +7,11 @@ use utoipa::ToSchema;
 
 use super::ManagementState;
 use super::devices::DevicePath;
-use crate::domain::event::EventKind;
-use crate::http::error::{ApiError, ErrorKind};
+use super::event_kinds::{EventKindName, kinds};
+use crate::http::error::ApiError;
 use crate::http::extract::principal::Reader;
 use crate::http::extract::query::{Paging, Parameters, TimeRange};
-use crate::http::schema::{choice, documented};
 use crate::storage::EventFilter;
-
-documented! {
-    /// A kind of event.
-    EventKindName = choice(&["property", "message", "device", "status"]);
-}
 
 /// What the answer holds.
 #[derive(ToSchema)]
@@ -71,27 +65,4 @@ pub async fn handle(
         serde_json::json!({"count": shown.len(), "marker": marker}),
     );
     Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
-}
-
-fn kinds(query: &Parameters) -> Result<Vec<EventKind>, ApiError> {
-    let Some(text) = query.text("kind") else {
-        return Ok(Vec::new());
-    };
-    let kinds = match text.as_str() {
-        "property" => vec![EventKind::PropertyReport],
-        "message" => vec![EventKind::MessageReport],
-        "device" => vec![
-            EventKind::DeviceCreated,
-            EventKind::DeviceUpdated,
-            EventKind::DeviceDeleted,
-        ],
-        "status" => vec![EventKind::StatusUpdated],
-        _ => {
-            return Err(ApiError::new(
-                ErrorKind::INVALID_INPUT,
-                "kind: must be property, message, device or status",
-            ));
-        }
-    };
-    Ok(kinds)
 }

@@ -4,11 +4,13 @@
 mod apps;
 mod audit;
 mod devices;
+mod event_kinds;
 mod events;
 mod metrics;
 mod products;
 mod projects;
 mod shadow;
+mod stream;
 mod tags;
 mod tokens;
 mod trace;
@@ -42,6 +44,7 @@ use crate::ingest::ActivityBook;
 use crate::observability::Metrics;
 use crate::shadow::Shadows;
 use crate::storage::{Change, Payload, Stores};
+pub use stream::Readers;
 
 /// What the management routes need.
 #[derive(Clone)]
@@ -52,6 +55,8 @@ pub struct ManagementState {
     pub activity: Arc<ActivityBook>,
     /// Events by device.
     pub history: History,
+    /// Those who read events as they come.
+    pub streams: Readers,
     /// Devices' shadows.
     pub shadows: Shadows,
     /// The time.
@@ -146,6 +151,7 @@ fn paths() -> OpenApiRouter<ManagementState> {
             apps::delete::handle
         ))
         .routes(routes!(events::handle))
+        .routes(routes!(stream::handle))
         .routes(routes!(trace::handle))
         .routes(routes!(audit::handle));
     OpenApiRouter::default()

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row};
+use tokio::sync::watch;
 
 use super::changes::{RoutingChange, RoutingOutcome};
 use super::{DURABLE, Listeners, connect, rows, unavailable};
@@ -126,6 +127,7 @@ pub(crate) struct SqliteCommit {
     path: PathBuf,
     secrets: Arc<SecretBox>,
     listeners: Listeners,
+    appended: watch::Sender<Position>,
     last: i64,
     /// After a failure, until a new connection is there.
     unsure: bool,
@@ -186,16 +188,19 @@ impl SqliteCommit {
         path: PathBuf,
         secrets: Arc<SecretBox>,
         listeners: Listeners,
+        appended: watch::Sender<Position>,
     ) -> std::result::Result<Self, sqlx::Error> {
         let mut commit = Self {
             connection,
             path,
             secrets,
             listeners,
+            appended,
             last: 0,
             unsure: false,
         };
         commit.last = commit.last_position().await?;
+        commit.announce();
         Ok(commit)
     }
 
@@ -232,10 +237,21 @@ impl SqliteCommit {
             self.execute("COMMIT").await?;
         }
         let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        self.announce();
         for change in &group.changes {
             listeners.iter().for_each(|listener| listener(change));
         }
         Ok(done)
+    }
+
+    /// Tells those who follow the log how far it goes, once for each commit.
+    fn announce(&self) {
+        let last = Position(self.last);
+        self.appended.send_if_modified(|known| {
+            let rises = *known < last;
+            *known = last.max(*known);
+            rises
+        });
     }
 
     async fn execute(&mut self, statement: &'static str) -> Result<()> {

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, Row};
+use tokio::sync::watch;
 
 use super::commit::Change;
 use super::{Sqlite, rows, unavailable};
 use crate::domain::event::{DeviceDescription, EventKind, NewEvent, StoredEvent};
 use crate::domain::ids::{Position, VersionKey};
-use crate::storage::{EventFilter, EventLog, IndexEntry, LogBounds, PurgeRequest, Result};
+use crate::storage::{Chunk, EventFilter, EventLog, IndexEntry, LogBounds, PurgeRequest, ReadLimit, Result};
 
 #[async_trait]
 impl EventLog for Sqlite {
@@ -17,21 +18,15 @@ impl EventLog for Sqlite {
         self.writer.append(events).await
     }
 
-    async fn read(&self, after: Position, limit: u32) -> Result<Vec<StoredEvent>> {
-        let sql = format!(
-            "SELECT {} FROM events WHERE position > ? ORDER BY position LIMIT ?",
-            rows::EVENT
-        );
-        let found = sqlx::query(AssertSqlSafe(sql))
-            .bind(after.0)
-            .bind(limit)
-            .fetch_all(&self.pool);
-        found
-            .await
-            .map_err(unavailable)?
-            .iter()
-            .map(rows::event)
-            .collect()
+    fn appended(&self) -> watch::Receiver<Position> {
+        self.appended.subscribe()
+    }
+
+    async fn read(&self, after: Position, limit: ReadLimit) -> Result<Chunk> {
+        let end = Position(i64::MAX);
+        let events = self.read_where("TRUE", after, end, limit).await?;
+        let up_to = events.last().map_or(after, |event| event.position);
+        Ok(Chunk { events, up_to })
     }
 
     async fn read_kinds(
@@ -39,21 +34,13 @@ impl EventLog for Sqlite {
         kinds: &[EventKind],
         after: Position,
         up_to: Position,
-        limit: u32,
-    ) -> Result<Vec<StoredEvent>> {
-        let sql = format!(
-            "SELECT {} FROM events WHERE position > ? AND position <= ? AND kind IN ({}) ORDER BY position LIMIT ?",
-            rows::EVENT,
-            rows::codes(kinds)
-        );
-        let found = sqlx::query(AssertSqlSafe(sql))
-            .bind(after.0)
-            .bind(up_to.0)
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(unavailable)?;
-        found.iter().map(rows::event).collect()
+        limit: ReadLimit,
+    ) -> Result<Chunk> {
+        let condition = format!("kind IN ({})", rows::codes(kinds));
+        let events = self.read_where(&condition, after, up_to, limit).await?;
+        let last = events.last().filter(|_| limit.was_reached(&events));
+        let up_to = last.map_or(up_to, |event| event.position);
+        Ok(Chunk { events, up_to })
     }
 
     async fn index_entries(
@@ -186,5 +173,37 @@ impl EventLog for Sqlite {
 
     async fn close(&self) {
         self.writer.close().await;
+    }
+}
+
+impl Sqlite {
+    /// Whole events that meet the condition. Where to stop is found first, from the sizes alone (SQLite knows a BLOB's without
+    /// reading it), so that no payload beyond the limit is read: rows that are fetched one by one are read ahead.
+    async fn read_where(
+        &self,
+        condition: &str,
+        after: Position,
+        up_to: Position,
+        limit: ReadLimit,
+    ) -> Result<Vec<StoredEvent>> {
+        let event = rows::EVENT;
+        let sql = format!(
+            "SELECT {event} FROM events WHERE position > ?1 AND {condition} AND position <= (
+                SELECT max(position) FROM (
+                    SELECT position, sum(size) OVER (ORDER BY position) - size AS before FROM (
+                        SELECT position, length(payload) AS size FROM events
+                        WHERE position > ?1 AND position <= ?2 AND {condition} ORDER BY position LIMIT ?3))
+                WHERE before < ?4)
+             ORDER BY position"
+        );
+        let found = sqlx::query(AssertSqlSafe(sql))
+            .bind(after.0)
+            .bind(up_to.0)
+            .bind(limit.rows)
+            .bind(i64::try_from(limit.bytes.max(1)).unwrap_or(i64::MAX))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(unavailable)?;
+        found.iter().map(rows::event).collect()
     }
 }

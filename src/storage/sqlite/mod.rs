@@ -26,11 +26,13 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
+use tokio::sync::watch;
 
 use super::writer::{Writer, WriterLimits};
 use super::{RegistryListener, StoreError, Stores};
 use crate::auth::secret_box::SecretBox;
 use crate::domain::clock::Timestamp;
+use crate::domain::ids::Position;
 use crate::files;
 use crate::lifecycle::Lifecycle;
 use crate::observability::Metrics;
@@ -98,6 +100,8 @@ pub(super) struct Sqlite {
     writer: Writer<SqliteCommit>,
     secrets: Arc<SecretBox>,
     listeners: Listeners,
+    /// The writer's own end is a clone of it.
+    appended: watch::Sender<Position>,
 }
 
 /// Who hears of registry changes.
@@ -143,7 +147,14 @@ pub async fn open(
     drop(follower);
 
     let listeners = Listeners::default();
-    let backend = SqliteCommit::new(connection, path.clone(), secrets.clone(), listeners.clone());
+    let appended = watch::Sender::new(Position::START);
+    let backend = SqliteCommit::new(
+        connection,
+        path.clone(),
+        secrets.clone(),
+        listeners.clone(),
+        appended.clone(),
+    );
     let backend = backend.await.map_err(|error| fault(&error))?;
     let sqlite = Arc::new(Sqlite {
         pool: pool(&path, options.read_connections, Some(&beside))
@@ -153,6 +164,7 @@ pub async fn open(
         writer: Writer::start(backend, options.writer, options.metrics, lifecycle),
         secrets,
         listeners,
+        appended,
     });
     Ok(Stores {
         registry: sqlite.clone(),

@@ -194,6 +194,14 @@ impl Wire {
         Ok(reply)
     }
 
+    /// The bytes that came and were not looked at, waiting for some.
+    pub fn bytes(&mut self) -> std::io::Result<Vec<u8>> {
+        if self.held.is_empty() {
+            self.more()?;
+        }
+        Ok(std::mem::take(&mut self.held))
+    }
+
     /// Whether the server ends the connection now (within the read timeout) with nothing more to say.
     pub fn is_closed_by_server(&mut self) -> bool {
         self.held.is_empty()

@@ -2,9 +2,11 @@
 
 mod client;
 mod program;
+mod sse;
 
 pub use client::{Reply, Suite, Wire, client_config, client_config_of};
 pub use program::{Gate, command, program_output};
+pub use sse::Sse;
 
 use serde_json::Value;
 
