@@ -20,6 +20,7 @@ use crate::http::{BodyBudget, Readiness, Routes, unrouted_answer};
 use crate::ingest::{ActivityBook, Ingest, IngestSettings, LimitSettings, PasswordSettings};
 use crate::lifecycle::{self, Lifecycle};
 use crate::observability::Metrics;
+use crate::routing::{NoWays, Routing, RoutingSettings};
 use crate::server::{ConnectionSlots, Listener, ServerCommon, ServerLimits};
 use crate::shadow::{Registrations, ShadowFollower, Shadows, StatusFollower};
 use crate::storage::writer::WriterLimits;
@@ -321,6 +322,14 @@ impl App {
         self.lifecycle.spawn("certificate watch", watch);
         let history = History::new(&self.stores);
         let interval = Duration::from_millis(self.config.storage.follower_interval_ms);
+        Routing::start(
+            &self.stores,
+            Arc::new(NoWays),
+            routing_settings(&self.config),
+            Arc::new(SystemClock),
+            self.metrics.clone(),
+            &self.lifecycle,
+        );
         let stop = self.lifecycle.token();
         self.lifecycle
             .spawn("history index", Indexer::new(history, interval).run(stop));
@@ -383,6 +392,22 @@ fn limit_settings(config: &Config) -> LimitSettings {
             ids: limits.wrong_password_ids,
             max_delay_seconds: limits.wrong_password_max_delay_seconds,
         },
+    }
+}
+
+fn routing_settings(config: &Config) -> RoutingSettings {
+    let routing = &config.routing;
+    RoutingSettings {
+        window: routing.window,
+        window_bytes: routing.window_bytes,
+        parked_per_device: routing.parked_per_device,
+        parked: routing.parked,
+        event_max_age_seconds: routing.event_max_age_seconds,
+        calls: routing.calls_in_flight,
+        tail_bytes: routing.tail_bytes,
+        attempts: routing.attempts,
+        replays: routing.replays,
+        save_interval: Duration::from_millis(routing.save_interval_ms),
     }
 }
 

@@ -13,6 +13,8 @@ mod audit;
 mod bed;
 #[path = "storage/followers.rs"]
 mod followers;
+#[path = "storage/forwarding.rs"]
+mod forwarding;
 #[path = "storage/log.rs"]
 mod log;
 #[path = "storage/registry.rs"]
@@ -119,6 +121,12 @@ macro_rules! contract {
             routing::actions_are_saved_together_and_loaded_again,
             routing::dead_letters_are_listed_replayed_and_dropped,
             routing::the_newest_tries_of_an_action_stay,
+            forwarding::an_event_reaches_every_active_action_once_also_over_a_restart,
+            forwarding::a_rule_judges_each_event_as_it_was_when_the_event_came,
+            forwarding::a_target_that_is_away_delays_no_other_and_gets_everything_later,
+            forwarding::what_retention_takes_undelivered_is_counted,
+            forwarding::a_refused_event_is_a_dead_letter_that_can_be_sent_again,
+            forwarding::actions_are_paused_changed_and_deleted_while_they_run,
         ]);
     };
     ($backend:ident, $bed:expr, [$($module:ident::$case:ident),* $(,)?]) => {

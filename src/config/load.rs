@@ -273,6 +273,20 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     if config.management.signature_max_skew_seconds <= 0 {
         return refuse("management.signature_max_skew_seconds", "must be more than 0");
     }
+    let routing = &config.routing;
+    if routing.window == 0
+        || routing.window_bytes == 0
+        || routing.calls_in_flight == 0
+        || routing.save_interval_ms == 0
+    {
+        return refuse(
+            "routing.window",
+            "window, window_bytes, calls_in_flight and save_interval_ms must be more than 0",
+        );
+    }
+    if routing.event_max_age_seconds <= 0 {
+        return refuse("routing.event_max_age_seconds", "must be more than 0");
+    }
     if storage.queue_rows < 64 || storage.queue_bytes < 2 * 1024 * 1024 {
         return refuse(
             "storage.queue_rows",
@@ -385,6 +399,7 @@ mod tests {
             ),
             ("[storage]\nurl = \"postgres://x\"\n", "storage.url"),
             ("[storage]\nbatch_rows = 0\n", "storage.batch_rows"),
+            ("[routing]\nwindow = 0\n", "routing.window"),
         ] {
             let error = from_text(text).unwrap_err().to_string();
             assert!(error.starts_with(key), "{error}");

@@ -3,4 +3,17 @@
 
 pub mod channel;
 pub mod dispatcher;
+mod flow;
+mod judge;
+mod runner;
+mod saver;
+mod service;
 pub mod sql;
+mod supervisor;
+mod tail;
+mod ways;
+
+pub use service::{
+    ActionState, DeliveryState, EventDelivery, ReplayRange, ReplayRefusal, Routing, RoutingSettings, Trial,
+};
+pub use ways::{Closed, NoWays, WaysOut};

@@ -12,7 +12,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ActionKey, DeviceKey, Position};
@@ -92,6 +92,13 @@ pub struct Taken {
     pub received: Timestamp,
 }
 
+impl Taken {
+    /// What it counts.
+    pub fn bytes(&self) -> u64 {
+        u64::try_from(self.outgoing.body.len()).unwrap_or(u64::MAX)
+    }
+}
+
 /// An event that goes out now.
 #[derive(Clone, Debug)]
 pub struct Ticket {
@@ -141,6 +148,11 @@ pub struct Dispatcher {
     lanes: BTreeMap<i64, Lane>,
     next_lane: i64,
     letters_after: i64,
+    letters_wait: bool,
+    /// Those that are loaded, or settled and not saved: they are not loaded again.
+    letters: BTreeSet<i64>,
+    letters_settled: Vec<i64>,
+    letters_in_save: Vec<i64>,
     queues: Queues,
     target: Target,
     counters: Counters,
@@ -161,6 +173,10 @@ impl Dispatcher {
             lanes: BTreeMap::from([(LIVE, Lane::new(LIVE, after, None, None))]),
             next_lane: 1,
             letters_after: 0,
+            letters_wait: true,
+            letters: BTreeSet::new(),
+            letters_settled: Vec::new(),
+            letters_in_save: Vec::new(),
             queues: Queues::default(),
             target: Target::new(now),
             counters: Counters::default(),
@@ -270,7 +286,7 @@ impl Dispatcher {
             self.pass(lane, position);
             return;
         };
-        let bytes = u64::try_from(taken.outgoing.body.len()).unwrap_or(u64::MAX);
+        let bytes = taken.bytes();
         if !counted {
             found.scan(position, Some(bytes));
             self.counters.taken += 1;
@@ -365,17 +381,57 @@ impl Dispatcher {
         Some(number)
     }
 
-    /// Behind which letter the next ones to deliver again are to be read; none while enough of them wait.
-    pub fn letters_after(&self) -> Option<i64> {
-        (self.queues.held_bytes < self.limits.window_bytes).then_some(self.letters_after)
+    /// Which action it is.
+    pub const fn action(&self) -> ActionKey {
+        self.action
+    }
+
+    /// How its target fares.
+    pub const fn standing_of_target(&self) -> TargetState {
+        self.target.state
+    }
+
+    /// Whether there is more in a lane that was counted than is loaded.
+    pub fn is_behind(&self) -> bool {
+        self.lanes
+            .values()
+            .any(|lane| lane.number != LIVE || lane.fill.position < lane.scanned.position)
+    }
+
+    /// Whether the live lane has come past this position with loading.
+    pub fn is_loaded(&self, position: Position) -> bool {
+        self.live().is_some_and(|live| live.fill.position >= position.0)
+    }
+
+    /// When the platform took in the oldest event that is loaded and not settled.
+    pub fn oldest_pending(&self) -> Option<Timestamp> {
+        self.queues.oldest()
+    }
+
+    /// What becomes of an event that is loaded or set aside: how often it failed, and whether it is set aside.
+    pub fn pending_event(&self, position: Position) -> Option<(u32, bool)> {
+        self.queues.find(position)
+    }
+
+    /// Behind which letter the next ones to deliver again are to be read; none while there are none or enough wait.
+    pub fn letters_to_read(&self) -> Option<i64> {
+        let room = self.queues.held_bytes < self.limits.window_bytes;
+        (self.letters_wait && room).then_some(self.letters_after)
+    }
+
+    /// The letters behind that one were read; there may be more of them.
+    pub const fn letters_were_read(&mut self, more: bool) {
+        self.letters_wait = more;
     }
 
     /// A letter is delivered again.
     pub fn load_letter(&mut self, letter: Letter, now: Timestamp) {
-        if letter.id <= self.letters_after {
+        let known = self.letters.contains(&letter.id);
+        self.letters_after = self.letters_after.max(letter.id);
+        if known {
             return;
         }
-        self.letters_after = letter.id;
+        self.letters.insert(letter.id);
         self.changed = true;
         let told = letter.told;
         let body = told.body.unwrap_or_default();
@@ -399,9 +455,10 @@ impl Dispatcher {
         self.enqueue(told.device, item, now);
     }
 
-    /// Letters were asked to be delivered again: those that were passed over are looked at once more.
-    pub const fn look_at_letters_again(&mut self) {
+    /// Letters were asked to be delivered again; also ones that were passed over before.
+    pub const fn look_for_letters(&mut self) {
         self.letters_after = 0;
+        self.letters_wait = true;
     }
 
     fn item(
@@ -781,6 +838,9 @@ impl Dispatcher {
 
     fn settle(&mut self, id: ItemId) {
         self.changed = true;
+        if id.lane == LETTERS {
+            self.letters_settled.push(id.place);
+        }
         let Some(lane) = self.lanes.get_mut(&id.lane) else {
             return;
         };

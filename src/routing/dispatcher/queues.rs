@@ -91,6 +91,19 @@ impl Queues {
         unparked.map(|(key, _)| *key)
     }
 
+    pub(super) fn oldest(&self) -> Option<Timestamp> {
+        let items = self.queues.values().flat_map(|queue| &queue.items);
+        items.map(|item| item.received).min()
+    }
+
+    pub(super) fn find(&self, position: Position) -> Option<(u32, bool)> {
+        let found = self.queues.values().find_map(|queue| {
+            let item = queue.items.iter().find(|item| item.position == position)?;
+            Some((item.tries + item.refusals, queue.parked))
+        });
+        found
+    }
+
     pub(super) fn next_due(&self) -> Option<Timestamp> {
         self.waiting.first().map(|(due, ..)| *due)
     }

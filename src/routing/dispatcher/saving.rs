@@ -54,10 +54,18 @@ impl Dispatcher {
             return None;
         }
         let mut save = std::mem::take(&mut self.unsaved);
+        self.letters_in_save.append(&mut self.letters_settled);
         save.lanes = self.lanes.values().map(Lane::save).collect();
         save.counters = self.counters;
         save.next_lane = self.next_lane;
         Some(save)
+    }
+
+    /// What was taken to be saved is saved.
+    pub fn was_saved(&mut self) {
+        for letter in self.letters_in_save.drain(..) {
+            self.letters.remove(&letter);
+        }
     }
 
     pub(super) fn note_parked(&mut self, row: ParkedRow) {
