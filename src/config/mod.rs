@@ -7,5 +7,5 @@ mod sections;
 pub use load::{ConfigError, environment, load, load_over, render};
 pub use sections::{
     Config, DeviceConfig, IngestConfig, LimitsConfig, LogConfig, LogFormat, ManagementConfig,
-    RetentionConfig, SecretsConfig, ServerConfig, StorageConfig, TlsConfig, TlsVersion,
+    RetentionConfig, RoutingConfig, SecretsConfig, ServerConfig, StorageConfig, TlsConfig, TlsVersion,
 };

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::domain::model::ValidationMode;
@@ -45,6 +46,8 @@ section! {
         ingest: IngestConfig = IngestConfig::default(),
         /// What shadows hold.
         shadow: ShadowConfig = ShadowConfig::default(),
+        /// Where events may be forwarded to.
+        routing: RoutingConfig = RoutingConfig::default(),
         /// How long events stay.
         retention: RetentionConfig = RetentionConfig::default(),
         /// Logs.
@@ -189,6 +192,16 @@ section! {
         services_per_device: usize = 500,
         /// Bytes of one service's names and values.
         service_bytes: usize = 1024 * 1024,
+    }
+}
+
+section! {
+    /// `[routing]`
+    RoutingConfig {
+        /// Whether targets may have any address at all.
+        allow_private_targets: bool = false,
+        /// Networks that targets may be in beside public ones.
+        allowed_networks: Vec<IpNet> = Vec::new(),
     }
 }
 

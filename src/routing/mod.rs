@@ -2,3 +2,4 @@
 //! one target's trouble is no other's and no device's.
 
 pub mod channel;
+pub mod egress;
