@@ -20,7 +20,8 @@ use crate::http::{BodyBudget, Readiness, Routes, unrouted_answer};
 use crate::ingest::{ActivityBook, Ingest, IngestSettings, LimitSettings, PasswordSettings};
 use crate::lifecycle::{self, Lifecycle};
 use crate::observability::Metrics;
-use crate::routing::{NoWays, Routing, RoutingSettings};
+use crate::routing::egress::{AddressPolicy, Egress, EgressSettings, SystemLookup};
+use crate::routing::{Channels, Routing, RoutingSettings};
 use crate::server::{ConnectionSlots, Listener, ServerCommon, ServerLimits};
 use crate::shadow::{Registrations, ShadowFollower, Shadows, StatusFollower};
 use crate::storage::writer::WriterLimits;
@@ -95,6 +96,7 @@ pub struct App {
     certificates: Arc<CertificateStore>,
     metrics: Arc<Metrics>,
     streams: Readers,
+    routing: Routing,
     shadows: Shadows,
     activity: Arc<ActivityBook>,
     project_id: String,
@@ -208,6 +210,7 @@ impl App {
         let shadows = Shadows::new(&stores, limits);
         let activity = ingest.activity().clone();
         let streams = streams(&config, &stores, metrics.clone());
+        let routing = Routing::new(&stores, routing_settings(&config), clock.clone(), metrics.clone());
         let state = ManagementState {
             bodies: bodies.clone(),
             metrics: metrics.clone(),
@@ -215,6 +218,7 @@ impl App {
             activity: activity.clone(),
             history: History::new(&stores),
             streams: streams.clone(),
+            routing: routing.clone(),
             shadows: shadows.clone(),
             clock: clock.clone(),
             project_id: project_id.clone(),
@@ -236,6 +240,7 @@ impl App {
             certificates,
             metrics,
             streams,
+            routing,
             shadows,
             activity,
             project_id,
@@ -321,15 +326,12 @@ impl App {
         );
         self.lifecycle.spawn("certificate watch", watch);
         let history = History::new(&self.stores);
+        let targets = &self.config.routing;
+        let policy = AddressPolicy::new(targets.allow_private_targets, targets.allowed_networks.clone());
+        let egress = Egress::new(policy, Arc::new(SystemLookup), EgressSettings::default());
+        let channels = Channels::new(egress, Arc::new(SystemClock));
+        self.routing.start(Arc::new(channels), &self.lifecycle);
         let interval = Duration::from_millis(self.config.storage.follower_interval_ms);
-        Routing::start(
-            &self.stores,
-            Arc::new(NoWays),
-            routing_settings(&self.config),
-            Arc::new(SystemClock),
-            self.metrics.clone(),
-            &self.lifecycle,
-        );
         let stop = self.lifecycle.token();
         self.lifecycle
             .spawn("history index", Indexer::new(history, interval).run(stop));

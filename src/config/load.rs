@@ -287,6 +287,18 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     if routing.event_max_age_seconds <= 0 {
         return refuse("routing.event_max_age_seconds", "must be more than 0");
     }
+    if let Some(network) = config
+        .routing
+        .allowed_networks
+        .iter()
+        .find(|network| network.trunc() != **network)
+    {
+        let whole = network.trunc();
+        return refuse(
+            "routing.allowed_networks",
+            &format!("{network} is an address inside a network; write {whole} for all of it"),
+        );
+    }
     if storage.queue_rows < 64 || storage.queue_bytes < 2 * 1024 * 1024 {
         return refuse(
             "storage.queue_rows",
@@ -400,6 +412,10 @@ mod tests {
             ("[storage]\nurl = \"postgres://x\"\n", "storage.url"),
             ("[storage]\nbatch_rows = 0\n", "storage.batch_rows"),
             ("[routing]\nwindow = 0\n", "routing.window"),
+            (
+                "[routing]\nallowed_networks = [\"10.0.0.1/8\"]\n",
+                "routing.allowed_networks",
+            ),
         ] {
             let error = from_text(text).unwrap_err().to_string();
             assert!(error.starts_with(key), "{error}");

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::domain::model::ValidationMode;
@@ -213,6 +214,10 @@ section! {
 section! {
     /// `[routing]`
     RoutingConfig {
+        /// Whether targets may have any address at all.
+        allow_private_targets: bool = false,
+        /// Networks that targets may be in beside public ones.
+        allowed_networks: Vec<IpNet> = Vec::new(),
         /// Events of an action that are loaded and not settled.
         window: usize = 1000,
         /// Bytes of them in memory.

@@ -3,6 +3,7 @@
 
 pub mod channel;
 pub mod dispatcher;
+pub mod egress;
 mod flow;
 mod judge;
 mod runner;
@@ -16,4 +17,4 @@ mod ways;
 pub use service::{
     ActionState, DeliveryState, EventDelivery, ReplayRange, ReplayRefusal, Routing, RoutingSettings, Trial,
 };
-pub use ways::{Closed, NoWays, WaysOut};
+pub use ways::{Channels, Closed, WaysOut, whole_detail};

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::task::{Id, JoinSet};
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::channel::{Channel, Outcome, Outgoing, Report};
@@ -109,7 +109,7 @@ impl Runner {
                 () = self.stop.cancelled() => break,
                 () = calls.settle_next(&self, &common) => {}
                 () = self.wake.notified() => {}
-                _ = appended.changed() => {}
+                Ok(()) = appended.changed() => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }
@@ -225,7 +225,6 @@ impl Runner {
             let taken = setting.judge.take(event, lane);
             let taken = taken.filter(|taken| device.is_none() || taken.device == device);
             dispatcher.load(lane, event.stored.position, taken, now);
-            dispatcher.enforce_backlog(now);
         }
         dispatcher.pass(lane, up_to.min(end));
         Ok(true)
@@ -271,10 +270,13 @@ impl Runner {
     }
 }
 
+/// What a call carried, and what became of each.
+type Answers = (Vec<Ticket>, Vec<Option<Report>>);
+
 /// Calls on their way, with what each carries.
 #[derive(Default)]
 struct Calls {
-    set: JoinSet<(Vec<Ticket>, Vec<Option<Report>>)>,
+    set: JoinSet<Answers>,
     carried: HashMap<Id, Vec<Ticket>>,
 }
 
@@ -304,7 +306,7 @@ impl Calls {
 
     fn settle(
         &mut self,
-        ended: std::result::Result<(Id, (Vec<Ticket>, Vec<Option<Report>>)), tokio::task::JoinError>,
+        ended: std::result::Result<(Id, Answers), JoinError>,
         runner: &Runner,
         common: &Common,
     ) {
@@ -361,7 +363,7 @@ async fn deliver(
     log: Arc<dyn EventLog>,
     judge: &Judge,
     channel: &dyn Channel,
-) -> (Vec<Ticket>, Vec<Option<Report>>) {
+) -> Answers {
     let absent: Vec<_> = tickets
         .iter()
         .filter(|ticket| ticket.outgoing.is_none())

@@ -118,62 +118,70 @@ pub struct Trial(pub Report);
 /// Rules at work. Clones share it.
 #[derive(Clone)]
 pub struct Routing {
+    stores: Stores,
+    settings: RoutingSettings,
+    metrics: Arc<Metrics>,
     common: Arc<Common>,
     runners: Arc<Runners>,
     changed: Arc<Notify>,
 }
 
 impl Routing {
-    /// Starts all actions; each runs until it is deleted or the instance stops.
-    pub fn start(
+    /// Over these stores; nothing runs yet.
+    pub fn new(
         stores: &Stores,
-        ways: Arc<dyn WaysOut>,
         settings: RoutingSettings,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
-        lifecycle: &Lifecycle,
     ) -> Self {
-        let common = Arc::new(Common {
+        let common = Common {
             log: stores.log.clone(),
             actions: stores.actions.clone(),
             tail: Tail::new(stores.log.clone(), settings.tail_bytes),
             flow: FlowControl::default(),
             clock,
             calls: settings.calls,
-        });
-        let routing = Self {
-            common,
+        };
+        Self {
+            stores: stores.clone(),
+            settings,
+            metrics,
+            common: Arc::new(common),
             runners: Arc::default(),
             changed: Arc::default(),
-        };
-        let heard = routing.changed.clone();
-        stores.registry.subscribe(Box::new(move |change| {
+        }
+    }
+
+    /// Starts all actions; each runs until it is deleted or the instance stops.
+    pub fn start(&self, ways: Arc<dyn WaysOut>, lifecycle: &Lifecycle) {
+        let heard = self.changed.clone();
+        self.stores.registry.subscribe(Box::new(move |change| {
             if matches!(change, RegistryChange::Routing) {
                 heard.notify_one();
             }
         }));
         let supervisor = Supervisor {
-            routing: stores.routing.clone(),
-            common: routing.common.clone(),
-            runners: routing.runners.clone(),
+            routing: self.stores.routing.clone(),
+            common: self.common.clone(),
+            runners: self.runners.clone(),
             ways,
-            limits: limits(settings),
-            metrics: metrics.clone(),
-            changed: routing.changed.clone(),
+            limits: limits(self.settings),
+            metrics: self.metrics.clone(),
+            changed: self.changed.clone(),
             lifecycle: lifecycle.clone(),
             known: HashMap::new(),
+            kept: None,
         };
         lifecycle.spawn("routing", supervisor.run(lifecycle.token()));
         let saver = Saver {
-            common: routing.common.clone(),
-            runners: routing.runners.clone(),
-            metrics,
-            interval: settings.save_interval,
-            keep_attempts: settings.attempts,
+            common: self.common.clone(),
+            runners: self.runners.clone(),
+            metrics: self.metrics.clone(),
+            interval: self.settings.save_interval,
+            keep_attempts: self.settings.attempts,
             failed: HashMap::new(),
         };
         lifecycle.spawn("routing saves", saver.run(lifecycle.token()));
-        routing
     }
 
     fn runner(&self, action: &ActionId) -> Option<Arc<Runner>> {

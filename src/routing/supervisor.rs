@@ -58,6 +58,8 @@ pub(super) struct Supervisor {
     pub(super) lifecycle: Lifecycle,
     /// What each action was set up from.
     pub(super) known: HashMap<ActionKey, String>,
+    /// Those that all others' remains were cleared away for.
+    pub(super) kept: Option<Vec<ActionKey>>,
 }
 
 impl Supervisor {
@@ -102,7 +104,11 @@ impl Supervisor {
             self.end(key).await;
         }
         let keys: Vec<_> = actions.iter().map(|action| action.key).collect();
-        self.common.actions.keep_actions(&keys).await
+        if self.kept.as_ref() != Some(&keys) {
+            self.common.actions.keep_actions(&keys).await?;
+            self.kept = Some(keys);
+        }
+        Ok(())
     }
 
     async fn set_up(

@@ -123,14 +123,9 @@ impl Works {
             replays: 2,
             save_interval: Duration::from_millis(10),
         };
-        let routing = Routing::start(
-            &bed.stores,
-            Arc::new(Ways(targets.clone())),
-            settings,
-            Arc::new(SystemClock),
-            Arc::new(Metrics::new().unwrap()),
-            &lifecycle,
-        );
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let routing = Routing::new(&bed.stores, settings, Arc::new(SystemClock), metrics);
+        routing.start(Arc::new(Ways(targets.clone())), &lifecycle);
         Self {
             bed,
             targets,

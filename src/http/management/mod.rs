@@ -42,6 +42,7 @@ use crate::domain::ids::Position;
 use crate::history::History;
 use crate::ingest::ActivityBook;
 use crate::observability::Metrics;
+use crate::routing::Routing;
 use crate::shadow::Shadows;
 use crate::storage::{Change, Payload, Stores};
 pub use stream::Readers;
@@ -57,6 +58,8 @@ pub struct ManagementState {
     pub history: History,
     /// Those who read events as they come.
     pub streams: Readers,
+    /// Rules at work.
+    pub routing: Routing,
     /// Devices' shadows.
     pub shadows: Shadows,
     /// The time.

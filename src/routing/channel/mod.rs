@@ -2,6 +2,8 @@
 //! events to one target and tells what became of each; when to try again, what to set aside and what to give up is the
 //! dispatcher's to decide, from what it was told.
 
+pub mod http;
+
 use std::time::Duration;
 
 use async_trait::async_trait;

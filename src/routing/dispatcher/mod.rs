@@ -585,14 +585,16 @@ impl Dispatcher {
                 self.queues.next_due()
             };
         }
-        match self.target.probe {
-            Some(_) => None,
-            None => Some(
-                self.target
-                    .due
-                    .min(self.target.due_for_untried.max(now.plus_millis(100))),
-            ),
+        if self.target.probe.is_some() {
+            return None;
         }
+        let due = self.target.due;
+        let untried = self.target.due_for_untried;
+        Some(if untried < due && self.queues.has_untried() {
+            untried
+        } else {
+            due
+        })
     }
 
     /// Nothing came of it: the event goes out once more.

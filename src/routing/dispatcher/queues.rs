@@ -142,6 +142,12 @@ impl Queues {
         Some(key)
     }
 
+    /// Whether the first event of some device was never tried.
+    pub(super) fn has_untried(&self) -> bool {
+        let mut standing = self.queues.values().filter(|queue| !queue.in_flight);
+        standing.any(|queue| queue.items.front().is_some_and(|item| item.tries == 0))
+    }
+
     fn depart(&mut self, key: OrderKey) {
         if let Some(queue) = self.queues.get_mut(&key) {
             queue.in_flight = true;
