@@ -88,3 +88,62 @@ fn concerns(policy: &FlowControlPolicy, action: &Action) -> bool {
         _ => true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::secret::Secret;
+    use crate::domain::ids::{ActionId, ActionKey, Position, RuleId};
+    use crate::storage::{FlowControlText, Policy, SigningSecrets};
+
+    fn action(id: &str) -> Action {
+        Action {
+            key: ActionKey(1),
+            action_id: ActionId::parse(id).unwrap(),
+            rule_id: RuleId::parse("r").unwrap(),
+            app_id: None,
+            channel: "HTTP_FORWARDING".to_owned(),
+            detail: String::new(),
+            credentials: None,
+            signing: SigningSecrets {
+                current: Secret::new(String::new()),
+                previous: None,
+            },
+            dead_letter_action: None,
+            paused: false,
+            after: Position::START,
+            created: Timestamp(0),
+        }
+    }
+
+    fn policy(id: &str, scope: &str, value: Option<&str>, limit: i64) -> FlowControlPolicy {
+        Policy {
+            key: 1,
+            policy_id: PolicyId::parse(id).unwrap(),
+            text: FlowControlText {
+                scope: scope.to_owned(),
+                scope_value: value.map(str::to_owned),
+                limit,
+                ..FlowControlText::default()
+            },
+        }
+    }
+
+    #[test]
+    fn the_tightest_policy_holds_and_fills_again_within_a_second() {
+        let flow = FlowControl::default();
+        let now = Timestamp(5000);
+        assert_eq!(flow.take(&action("a"), 500, now), 500);
+        flow.set(vec![
+            policy("all", "USER", None, 10),
+            policy("a", "ACTION", Some("a"), 4),
+        ]);
+        assert_eq!(flow.take(&action("a"), 500, now), 4);
+        assert_eq!(flow.take(&action("b"), 500, now), 6, "what the other left");
+        assert_eq!(flow.take(&action("b"), 500, now), 0);
+        assert_eq!(flow.take(&action("a"), 500, now.plus_millis(500)), 2);
+        assert_eq!(flow.take(&action("b"), 500, now.plus_millis(60_000)), 10);
+        flow.give_back(&action("b"), 3);
+        assert_eq!(flow.take(&action("b"), 500, now.plus_millis(60_000)), 3);
+    }
+}

@@ -12,7 +12,7 @@ use super::runner::{Common, Runner};
 use super::supervisor::Runners;
 use crate::domain::ids::ActionKey;
 use crate::observability::Metrics;
-use crate::storage::{ActionSave, ActionStore, NewLetter, Result};
+use crate::storage::{ActionSave, NewLetter, Result};
 
 /// Saves for all actions.
 pub(super) struct Saver {

@@ -18,9 +18,7 @@ use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::ids::{ActionId, DeviceKey, Position, RuleId};
 use crate::lifecycle::Lifecycle;
 use crate::observability::Metrics;
-use crate::storage::{
-    AttemptRow, EventLog, Letter, Page, PageRequest, ReadLimit, RegistryChange, Result, Stores,
-};
+use crate::storage::{AttemptRow, Letter, Page, PageRequest, ReadLimit, RegistryChange, Result, Stores};
 
 /// What the configuration says of routing.
 #[derive(Clone, Copy, Debug)]

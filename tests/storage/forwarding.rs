@@ -276,19 +276,15 @@ pub async fn an_event_reaches_every_active_action_once_also_over_a_restart(bed: 
 pub async fn a_rule_judges_each_event_as_it_was_when_the_event_came(bed: Bed) {
     let devices = devices(&bed).await;
     rule(&bed, "r", "", "").await;
-    let targets = Arc::new(Targets::default());
-    let (bed, targets) = {
-        // Nothing runs while the rule changes, so all of it is judged afterwards.
-        append(&bed, &devices, 5).await;
-        (bed, targets)
-    };
+    // Nothing runs while the rule changes, so all of it is judged afterwards.
+    append(&bed, &devices, 5).await;
     set(&bed, "r", Some(true), None).await;
     let first = append(&bed, &devices, 6).await;
     set(&bed, "r", None, Some(("", "notify_data.header.device_id = 'd1'"))).await;
     let second = append(&bed, &devices, 6).await;
     set(&bed, "r", Some(false), None).await;
     append(&bed, &devices, 6).await;
-    let works = Works::new(bed, targets);
+    let works = Works::new(bed, Arc::default());
     works.settled("to-r").await;
     let mut expected = first;
     expected.extend([second[0], second[3]]);
