@@ -395,9 +395,9 @@ async fn deliver(
         channel.deliver(&events).await
     };
     let mut reports = reports.into_iter();
-    let answers = tickets.iter().map(|ticket| match ticket.outgoing {
-        Some(_) => Some(reports.next().unwrap_or_else(unanswered)),
-        None => None,
+    let answers = tickets.iter().map(|ticket| {
+        let went = ticket.outgoing.as_ref();
+        went.map(|_| reports.next().unwrap_or_else(unanswered))
     });
     let answers = answers.collect();
     (tickets, answers)

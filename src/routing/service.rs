@@ -322,12 +322,12 @@ impl Routing {
                 let dispatcher = runner.dispatcher();
                 match dispatcher.pending_event(position) {
                     Some((_, true)) => DeliveryState::Parked,
-                    Some((_, false)) => DeliveryState::Pending,
                     None if setting.action.after >= position => DeliveryState::NotTaken,
                     None if dispatcher.scans_after() < position => DeliveryState::Waiting,
                     None if setting.judge.take(event, 0).is_none() => DeliveryState::NotTaken,
                     None if dispatcher.is_loaded(position) => DeliveryState::Settled,
-                    None => DeliveryState::Pending,
+                    // Loaded, or counted and not loaded yet.
+                    _ => DeliveryState::Pending,
                 }
             };
             let of_action = attempts.iter().filter(|(key, _)| *key == setting.action.key);

@@ -68,17 +68,17 @@ impl Tail {
 
     /// The events after `after`.
     pub async fn read(&self, after: Position) -> Result<Stretch> {
-        if let Some(found) = self.from_memory(after) {
+        if let Some(found) = self.remembered(after) {
             return Ok(found);
         }
         if self.held().is_some_and(|(_, end)| after < end) {
-            return self.from_log(after).await;
+            return self.read_log(after).await;
         }
         let _reading = self.reading.lock().await;
-        if let Some(found) = self.from_memory(after) {
+        if let Some(found) = self.remembered(after) {
             return Ok(found);
         }
-        let found = self.from_log(after).await?;
+        let found = self.read_log(after).await?;
         self.keep(after, &found);
         Ok(found)
     }
@@ -97,7 +97,7 @@ impl Tail {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn from_memory(&self, after: Position) -> Option<Stretch> {
+    fn remembered(&self, after: Position) -> Option<Stretch> {
         let recent = self.recent();
         let (start, end) = recent.held?;
         if after < start || after >= end {
@@ -116,7 +116,7 @@ impl Tail {
         })
     }
 
-    async fn from_log(&self, after: Position) -> Result<Stretch> {
+    async fn read_log(&self, after: Position) -> Result<Stretch> {
         let chunk = self.log.read(after, READ).await?;
         let up_to = (chunk.up_to > after).then_some(chunk.up_to);
         let events = self.render(chunk.events).await?;

@@ -42,7 +42,7 @@ pub(super) struct Queue {
 /// All devices' events.
 #[derive(Debug, Default)]
 pub(super) struct Queues {
-    queues: HashMap<OrderKey, Queue>,
+    by_key: HashMap<OrderKey, Queue>,
     /// Whose first event may go, the earliest loaded first.
     ready: BTreeSet<(u64, OrderKey)>,
     /// Whose first event waits for an instant.
@@ -66,7 +66,7 @@ impl Queues {
         self.count += 1;
         self.bytes += item.bytes;
         self.held_bytes += held(&item);
-        let queue = self.queues.entry(key).or_default();
+        let queue = self.by_key.entry(key).or_default();
         let arrival = item.arrival;
         queue.items.push_back(item);
         if queue.parked {
@@ -78,30 +78,29 @@ impl Queues {
     }
 
     pub(super) fn get(&self, key: OrderKey) -> Option<&Queue> {
-        self.queues.get(&key)
+        self.by_key.get(&key)
     }
 
     pub(super) fn head_mut(&mut self, key: OrderKey) -> Option<&mut Item> {
-        self.queues.get_mut(&key)?.items.front_mut()
+        self.by_key.get_mut(&key)?.items.front_mut()
     }
 
     /// The devices whose events are not set aside.
     pub(super) fn unparked(&self) -> impl Iterator<Item = OrderKey> {
-        let unparked = self.queues.iter().filter(|(_, queue)| !queue.parked);
+        let unparked = self.by_key.iter().filter(|(_, queue)| !queue.parked);
         unparked.map(|(key, _)| *key)
     }
 
     pub(super) fn oldest(&self) -> Option<Timestamp> {
-        let items = self.queues.values().flat_map(|queue| &queue.items);
+        let items = self.by_key.values().flat_map(|queue| &queue.items);
         items.map(|item| item.received).min()
     }
 
     pub(super) fn find(&self, position: Position) -> Option<(u32, bool)> {
-        let found = self.queues.values().find_map(|queue| {
+        self.by_key.values().find_map(|queue| {
             let item = queue.items.iter().find(|item| item.position == position)?;
             Some((item.tries + item.refusals, queue.parked))
-        });
-        found
+        })
     }
 
     pub(super) fn next_due(&self) -> Option<Timestamp> {
@@ -133,7 +132,7 @@ impl Queues {
     /// The device whose first event is to find out whether the target is there: the one that failed least, then the
     /// oldest; with `untried` only one that never failed.
     pub(super) fn next_probe(&mut self, untried: bool) -> Option<OrderKey> {
-        let standing = self.queues.iter().filter(|(_, queue)| !queue.in_flight);
+        let standing = self.by_key.iter().filter(|(_, queue)| !queue.in_flight);
         let heads = standing.filter_map(|(key, queue)| Some((queue.items.front()?, *key)));
         let fitting = heads.filter(|(item, _)| !untried || item.tries == 0);
         let (_, _, key) = fitting.map(|(item, key)| (item.tries, item.arrival, key)).min()?;
@@ -144,19 +143,19 @@ impl Queues {
 
     /// Whether the first event of some device was never tried.
     pub(super) fn has_untried(&self) -> bool {
-        let mut standing = self.queues.values().filter(|queue| !queue.in_flight);
+        let mut standing = self.by_key.values().filter(|queue| !queue.in_flight);
         standing.any(|queue| queue.items.front().is_some_and(|item| item.tries == 0))
     }
 
     fn depart(&mut self, key: OrderKey) {
-        if let Some(queue) = self.queues.get_mut(&key) {
+        if let Some(queue) = self.by_key.get_mut(&key) {
             queue.in_flight = true;
             self.in_flight += 1;
         }
     }
 
     fn unlist(&mut self, key: OrderKey) {
-        let Some(queue) = self.queues.get(&key) else {
+        let Some(queue) = self.by_key.get(&key) else {
             return;
         };
         let Some(head) = queue.items.front() else { return };
@@ -166,7 +165,7 @@ impl Queues {
 
     /// The device's first event is back and stays; it may go again at `due`.
     pub(super) fn back(&mut self, key: OrderKey, due: Timestamp) {
-        let Some(queue) = self.queues.get_mut(&key) else {
+        let Some(queue) = self.by_key.get_mut(&key) else {
             return;
         };
         if std::mem::take(&mut queue.in_flight) {
@@ -180,7 +179,7 @@ impl Queues {
 
     /// The device's first event is back and settled.
     pub(super) fn pop(&mut self, key: OrderKey) -> Option<Item> {
-        let queue = self.queues.get_mut(&key)?;
+        let queue = self.by_key.get_mut(&key)?;
         if std::mem::take(&mut queue.in_flight) {
             self.in_flight -= 1;
         }
@@ -189,7 +188,7 @@ impl Queues {
 
     /// Takes an event out that is not on its way.
     pub(super) fn remove(&mut self, key: OrderKey, id: ItemId) -> Option<Item> {
-        let queue = self.queues.get(&key)?;
+        let queue = self.by_key.get(&key)?;
         let index = queue.items.iter().position(|item| item.id == id)?;
         if index == 0 && queue.in_flight {
             return None;
@@ -199,7 +198,7 @@ impl Queues {
 
     /// The oldest event of a device that is not on its way.
     pub(super) fn oldest_standing(&self, key: OrderKey) -> Option<ItemId> {
-        let queue = self.queues.get(&key)?;
+        let queue = self.by_key.get(&key)?;
         let item = queue.items.get(usize::from(queue.in_flight))?;
         Some(item.id)
     }
@@ -208,7 +207,7 @@ impl Queues {
         if index == 0 {
             self.unlist(key);
         }
-        let queue = self.queues.get_mut(&key)?;
+        let queue = self.by_key.get_mut(&key)?;
         let item = queue.items.remove(index)?;
         self.count -= 1;
         self.bytes -= item.bytes;
@@ -222,7 +221,7 @@ impl Queues {
             }
             Some(_) => {}
             None => {
-                self.queues.remove(&key);
+                self.by_key.remove(&key);
             }
         }
         Some(item)
@@ -230,7 +229,7 @@ impl Queues {
 
     /// Sets all of a device's events aside; their bodies go from memory. Answers those that changed with it, and the first.
     pub(super) fn park(&mut self, key: OrderKey) -> Vec<&Item> {
-        let Some(queue) = self.queues.get_mut(&key) else {
+        let Some(queue) = self.by_key.get_mut(&key) else {
             return Vec::new();
         };
         if !queue.parked {
@@ -254,7 +253,7 @@ impl Queues {
 
     /// A queue that begins set aside, as it was saved.
     pub(super) fn push_parked(&mut self, key: OrderKey, item: Item) {
-        self.queues.entry(key).or_default().parked = true;
+        self.by_key.entry(key).or_default().parked = true;
         self.push(key, item);
     }
 }

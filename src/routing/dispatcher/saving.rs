@@ -32,8 +32,8 @@ impl Dispatcher {
 
     /// The log ends before the action's place in it: it was put back to an earlier state. The action goes on from its end.
     pub fn fall_back(&mut self, last: Position) {
-        let lost = self.live().map_or(0, |lane| lane.unloaded().0);
-        self.counters.dropped_by_retention += lost;
+        let unloaded = self.live().map_or(0, |lane| lane.unloaded().0);
+        self.counters.dropped_by_retention += unloaded;
         self.lanes.insert(LIVE, Lane::new(LIVE, last, None, None));
         self.changed = true;
     }
