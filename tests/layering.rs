@@ -14,6 +14,9 @@ const FENCES: &[(&str, &[&str])] = &[
     ("rcgen", &["tls"]),
     ("jsonwebtoken", &["auth"]),
     ("clap", &["cli"]),
+    ("reqwest", &["routing"]),
+    ("rustls_native_certs", &["routing"]),
+    ("webpki_roots", &["routing"]),
 ];
 
 /// One file of `src`: its top module, its path, its text without comment lines.

@@ -23,6 +23,8 @@ use crate::http::{BodyBudget, Readiness, Routes, unrouted_answer};
 use crate::ingest::{ActivityBook, Ingest, IngestSettings, LimitSettings, PasswordSettings};
 use crate::lifecycle::{self, Lifecycle};
 use crate::observability::Metrics;
+use crate::routing::egress::{AddressPolicy, Egress, EgressSettings, SystemLookup};
+use crate::routing::{Channels, Routing, RoutingSettings};
 use crate::server::{ConnectionSlots, Listener, ServerCommon, ServerLimits};
 use crate::shadow::{Registrations, ShadowFollower, Shadows, StatusFollower};
 use crate::storage::{Stores, postgres, sqlite};
@@ -103,6 +105,7 @@ pub struct App {
     certificates: Arc<CertificateStore>,
     metrics: Arc<Metrics>,
     streams: Readers,
+    routing: Option<Routing>,
     shadows: Shadows,
     activity: Arc<ActivityBook>,
     project_id: String,
@@ -177,6 +180,7 @@ impl App {
         let shadows = Shadows::new(&stores, limits);
         let activity = ingest.activity().clone();
         let streams = streams(&config, &stores, metrics.clone());
+        let routing = Routing::new(&stores, routing_settings(&config), clock.clone(), metrics.clone());
         let state = ManagementState {
             bodies: bodies.clone(),
             metrics: metrics.clone(),
@@ -184,6 +188,7 @@ impl App {
             activity: activity.clone(),
             history: History::new(&stores),
             streams: streams.clone(),
+            routing: routing.clone(),
             shadows: shadows.clone(),
             clock: clock.clone(),
             project_id: project_id.clone(),
@@ -205,6 +210,7 @@ impl App {
             certificates,
             metrics,
             streams,
+            routing,
             shadows,
             activity,
             project_id,
@@ -280,6 +286,18 @@ impl App {
         }
     }
 
+    fn start_routing(&self) {
+        let Some(routing) = &self.routing else {
+            tracing::info!("forwarding is not available over PostgreSQL yet: no rule runs");
+            return;
+        };
+        let targets = &self.config.routing;
+        let policy = AddressPolicy::new(targets.allow_private_targets, targets.allowed_networks.clone());
+        let egress = Egress::new(policy, Arc::new(SystemLookup), EgressSettings::default());
+        let channels = Channels::new(egress, Arc::new(SystemClock));
+        routing.start(Arc::new(channels), &self.lifecycle);
+    }
+
     fn start_followers(&self, hangups: lifecycle::Hangups) {
         let watch = self.certificates.clone();
         let watch = watch.watch(
@@ -290,6 +308,7 @@ impl App {
         );
         self.lifecycle.spawn("certificate watch", watch);
         let history = History::new(&self.stores);
+        self.start_routing();
         let interval = Duration::from_millis(self.config.storage.follower_interval_ms);
         let stop = self.lifecycle.token();
         self.lifecycle
@@ -353,6 +372,22 @@ fn limit_settings(config: &Config) -> LimitSettings {
             ids: limits.wrong_password_ids,
             max_delay_seconds: limits.wrong_password_max_delay_seconds,
         },
+    }
+}
+
+fn routing_settings(config: &Config) -> RoutingSettings {
+    let routing = &config.routing;
+    RoutingSettings {
+        window: routing.window,
+        window_bytes: routing.window_bytes,
+        parked_per_device: routing.parked_per_device,
+        parked: routing.parked,
+        event_max_age_seconds: routing.event_max_age_seconds,
+        calls: routing.calls_in_flight,
+        tail_bytes: routing.tail_bytes,
+        attempts: routing.attempts,
+        replays: routing.replays,
+        save_interval: Duration::from_millis(routing.save_interval_ms),
     }
 }
 

@@ -8,3 +8,4 @@ mod jwt;
 pub mod request_signature;
 pub mod secret;
 pub mod secret_box;
+pub mod webhook_signature;

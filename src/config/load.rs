@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::sections::Config;
+use super::sections::{Config, RoutingConfig};
 
 /// The file that names every key: what is not in it is unknown.
 const REFERENCE: &str = include_str!("../../config/fieldgate.toml");
@@ -280,6 +280,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     if config.management.signature_max_skew_seconds <= 0 {
         return refuse("management.signature_max_skew_seconds", "must be more than 0");
     }
+    check_routing(&config.routing)?;
     if storage.queue_rows < 64 || storage.queue_bytes < 2 * 1024 * 1024 {
         return refuse(
             "storage.queue_rows",
@@ -294,6 +295,40 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         return refuse(
             "storage.url",
             "must be sqlite://PATH or postgres://USER@HOST/DATABASE",
+        );
+    }
+    Ok(())
+}
+
+fn check_routing(routing: &RoutingConfig) -> Result<(), ConfigError> {
+    let refuse = |key, cause: &str| {
+        Err(ConfigError::Impossible {
+            key,
+            cause: cause.to_owned(),
+        })
+    };
+    if routing.window == 0
+        || routing.window_bytes == 0
+        || routing.calls_in_flight == 0
+        || routing.save_interval_ms == 0
+    {
+        return refuse(
+            "routing.window",
+            "window, window_bytes, calls_in_flight and save_interval_ms must be more than 0",
+        );
+    }
+    if routing.event_max_age_seconds <= 0 {
+        return refuse("routing.event_max_age_seconds", "must be more than 0");
+    }
+    if let Some(network) = routing
+        .allowed_networks
+        .iter()
+        .find(|network| network.trunc() != **network)
+    {
+        let whole = network.trunc();
+        return refuse(
+            "routing.allowed_networks",
+            &format!("{network} is an address inside a network; write {whole} for all of it"),
         );
     }
     Ok(())
@@ -415,6 +450,11 @@ mod tests {
             ),
             ("[storage]\nurl = \"mysql://x\"\n", "storage.url"),
             ("[storage]\nbatch_rows = 0\n", "storage.batch_rows"),
+            ("[routing]\nwindow = 0\n", "routing.window"),
+            (
+                "[routing]\nallowed_networks = [\"10.0.0.1/8\"]\n",
+                "routing.allowed_networks",
+            ),
         ] {
             let error = from_text(text).unwrap_err().to_string();
             assert!(error.starts_with(key), "{error}");

@@ -7,5 +7,6 @@ mod sections;
 pub use load::{ConfigError, environment, load, load_over, render};
 pub use sections::{
     Config, DeviceConfig, IngestConfig, LimitsConfig, LogConfig, LogFormat, ManagementConfig,
-    RetentionConfig, SecretsConfig, ServerConfig, StorageConfig, StreamConfig, TlsConfig, TlsVersion,
+    RetentionConfig, RoutingConfig, SecretsConfig, ServerConfig, StorageConfig, StreamConfig, TlsConfig,
+    TlsVersion,
 };

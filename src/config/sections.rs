@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::domain::model::ValidationMode;
@@ -47,6 +48,8 @@ section! {
         shadow: ShadowConfig = ShadowConfig::default(),
         /// Events as they come.
         stream: StreamConfig = StreamConfig::default(),
+        /// How events are forwarded.
+        routing: RoutingConfig = RoutingConfig::default(),
         /// How long events stay.
         retention: RetentionConfig = RetentionConfig::default(),
         /// Logs.
@@ -213,6 +216,36 @@ section! {
         buffer_bytes: usize = 64 * 1024,
         /// For a reader to take something.
         stall_seconds: u64 = 30,
+    }
+}
+
+section! {
+    /// `[routing]`
+    RoutingConfig {
+        /// Whether targets may have any address at all.
+        allow_private_targets: bool = false,
+        /// Networks that targets may be in beside public ones.
+        allowed_networks: Vec<IpNet> = Vec::new(),
+        /// Events of an action that are loaded and not settled.
+        window: usize = 1000,
+        /// Bytes of them in memory.
+        window_bytes: u64 = 16 * 1024 * 1024,
+        /// Events of one device that an action sets aside.
+        parked_per_device: usize = 10_000,
+        /// Events of all devices that an action sets aside.
+        parked: u64 = 200_000,
+        /// How long an event is tried in vain.
+        event_max_age_seconds: i64 = 24 * 3600,
+        /// Calls of an action at once.
+        calls_in_flight: usize = 32,
+        /// Bytes of the newest events, for all actions.
+        tail_bytes: usize = 32 * 1024 * 1024,
+        /// Tries of an action that are kept.
+        attempts: u32 = 10_000,
+        /// Replays of an action at once.
+        replays: usize = 5,
+        /// Time between two saves.
+        save_interval_ms: u64 = 100,
     }
 }
 

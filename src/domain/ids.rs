@@ -96,6 +96,22 @@ text_id!(
     AppId, 36
 );
 text_id!(
+    /// A rule's id: 1 to 36 of `[A-Za-z0-9_-]`.
+    RuleId, 36
+);
+text_id!(
+    /// The id of a rule's action: 1 to 36 of `[A-Za-z0-9_-]`.
+    ActionId, 36
+);
+text_id!(
+    /// The id of a backlog or flow-control policy: 1 to 36 of `[A-Za-z0-9_-]`.
+    PolicyId, 36
+);
+text_id!(
+    /// The id of a CA certificate: 1 to 36 of `[A-Za-z0-9_-]`.
+    CertificateId, 36
+);
+text_id!(
     /// The instance's project id, a segment of every management path.
     ProjectId, 64
 );
@@ -107,6 +123,10 @@ pub struct DeviceKey(pub i64);
 /// A product's numeric key: given once, in order, never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ProductKey(pub i64);
+
+/// An action's numeric key: given once, in order, never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ActionKey(pub i64);
 
 /// Names one version of a device's description (ids, gateway, tags) that events refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -114,6 +114,7 @@ impl DeviceDirectory {
                 self.devices.clear();
                 self.absent.clear();
             }
+            RegistryChange::Routing => {}
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 /// Name, labels and meaning of each.
@@ -20,6 +20,7 @@ pub const ALL: &[(&str, &[&str], &str)] = &[
     COMMIT_SECONDS,
     FAULTS,
     LIMITS_HIT,
+    ACTION_EVENTS,
     STORE_BYTES,
     EVENT_READERS,
     CERTIFICATE_END,
@@ -27,6 +28,9 @@ pub const ALL: &[(&str, &[&str], &str)] = &[
 
 /// Why metrics cannot be registered or written.
 pub type MetricsError = prometheus::Error;
+
+/// Actions that metrics tell of.
+const ACTIONS: usize = 200;
 
 type Named = (&'static str, &'static [&'static str], &'static str);
 
@@ -77,6 +81,11 @@ const LIMITS_HIT: Named = (
     &["limit"],
     "Refusals by the configuration key of the limit",
 );
+const ACTION_EVENTS: Named = (
+    "fieldgate_action_events",
+    &["action", "state"],
+    "Events of a rule's action: taken, delivered, dead, dropped (counted since it was made), pending and parked (the first 200 actions)",
+);
 const STORE_BYTES: Named = ("fieldgate_store_bytes", &[], "Size of the database's files");
 const EVENT_READERS: Named = (
     "fieldgate_event_readers",
@@ -98,6 +107,8 @@ pub struct Metrics {
     handshake_failures: IntCounterVec,
     faults: IntCounterVec,
     limits_hit: IntCounterVec,
+    action_events: IntGaugeVec,
+    actions: std::sync::Mutex<std::collections::BTreeSet<String>>,
     commit_rows: Histogram,
     commit_seconds: Histogram,
     /// Open connections.
@@ -128,6 +139,11 @@ impl Metrics {
             handshake_failures: counters(&registry, HANDSHAKE_FAILURES)?,
             faults: counters(&registry, FAULTS)?,
             limits_hit: counters(&registry, LIMITS_HIT)?,
+            action_events: registered(
+                &registry,
+                IntGaugeVec::new(Opts::new(ACTION_EVENTS.0, ACTION_EVENTS.2), ACTION_EVENTS.1)?,
+            )?,
+            actions: std::sync::Mutex::default(),
             commit_rows: registered(
                 &registry,
                 Histogram::with_opts(histogram_opts(COMMIT_ROWS, rows()))?,
@@ -172,6 +188,37 @@ impl Metrics {
     /// A limit refused something; its configuration key.
     pub fn limit_hit(&self, limit: &str) {
         self.limits_hit.with_label_values(&[limit]).inc();
+    }
+
+    /// What came of an action's events so far; beyond a number of actions nothing is told of further ones.
+    pub fn action(&self, action: &str, values: &[(&'static str, u64)]) {
+        let mut actions = self
+            .actions
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if !actions.contains(action) {
+            if actions.len() >= ACTIONS {
+                return;
+            }
+            actions.insert(action.to_owned());
+        }
+        for (state, value) in values {
+            let value = i64::try_from(*value).unwrap_or(i64::MAX);
+            self.action_events.with_label_values(&[action, state]).set(value);
+        }
+    }
+
+    /// An action is gone.
+    pub fn forget_action(&self, action: &str) {
+        let mut actions = self
+            .actions
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        actions.remove(action);
+        for state in ["taken", "delivered", "dead", "dropped", "pending", "parked"] {
+            // One that was never told of has none.
+            let _ = self.action_events.remove_label_values(&[action, state]);
+        }
     }
 
     /// A commit ended.
@@ -242,6 +289,7 @@ mod tests {
         metrics.handshake_failure("tls");
         metrics.fault("out_of_range");
         metrics.limit_hit("limits.device_auth_per_minute");
+        metrics.action("a", &[("taken", 1)]);
         metrics.commit(12, Duration::from_millis(2));
         let text = metrics.text().unwrap();
         for (name, ..) in ALL {

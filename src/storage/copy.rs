@@ -288,6 +288,25 @@ pub(super) async fn copy(
     Ok(digests)
 }
 
+/// Tables that PostgreSQL does not have yet. Rules take their versions and actions with them, actions what they keep.
+const FORWARDING: &[&str] = &[
+    "rules",
+    "backlog_policies",
+    "flow_control_policies",
+    "ca_certificates",
+];
+
+/// Whether there is anything of forwarding, which is not copied.
+pub(super) async fn forwards(source: &mut impl Session) -> Result<bool> {
+    for table in FORWARDING {
+        let any = Statement::new(format!("SELECT 1 FROM {table} LIMIT 1"));
+        if !source.rows(any).await?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// How many rows there are to copy.
 pub(super) async fn total(source: &mut impl Session) -> Result<u64> {
     let mut total = 0;

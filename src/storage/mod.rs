@@ -5,12 +5,14 @@
 //! Writes of the registry and of the log go through one group-commit writer, so that a change and its event are
 //! one transaction and positions rise in commit order.
 
+mod action_store;
 mod audit;
 mod copy;
 mod event_log;
 mod follower_store;
 pub mod postgres;
 mod registry;
+mod routing;
 mod settings;
 mod shadow_store;
 mod sql;
@@ -19,11 +21,13 @@ pub mod writer;
 
 use std::sync::Arc;
 
+pub use action_store::*;
 pub use audit::*;
 pub use copy::Digest;
 pub use event_log::*;
 pub use follower_store::*;
 pub use registry::*;
+pub use routing::*;
 pub use settings::*;
 pub use shadow_store::*;
 
@@ -67,6 +71,15 @@ pub struct Page<T> {
     pub total: i64,
 }
 
+/// What forwarding needs of a backend.
+#[derive(Clone)]
+pub struct RoutingStores {
+    /// Rules, actions, policies and certificates.
+    pub rules: Arc<dyn RoutingStore>,
+    /// What actions keep.
+    pub actions: Arc<dyn ActionStore>,
+}
+
 /// A backend's roles, as the composition root hands them out.
 #[derive(Clone)]
 pub struct Stores {
@@ -80,6 +93,8 @@ pub struct Stores {
     pub shadows: Arc<dyn ShadowStore>,
     /// Devices' status.
     pub statuses: Arc<dyn StatusStore>,
+    /// What forwarding needs; a backend may have none.
+    pub routing: Option<RoutingStores>,
     /// Settings and keys.
     pub settings: Arc<dyn Settings>,
     /// Who changed what.
@@ -95,6 +110,12 @@ pub enum CopyFailure {
     /// The target does not open, or is not empty.
     #[error(transparent)]
     Target(#[from] postgres::OpenError),
+    /// The target could not do what the source does.
+    #[error(
+        "the source has routing rules, forwarding policies or CA certificates, and forwarding is not available over \
+         PostgreSQL yet: delete them first, or stay with SQLite"
+    )]
+    Forwarding,
     /// On the way.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -110,6 +131,9 @@ pub async fn copy_to_postgres(
     mut progress: impl FnMut(u64, u64, &str),
 ) -> std::result::Result<Vec<Digest>, CopyFailure> {
     let mut source = sqlite::copy_source::open(from, secrets).await?;
+    if copy::forwards(&mut source).await? {
+        return Err(CopyFailure::Forwarding);
+    }
     let mut target = postgres::copy_target::open(to, options).await?;
     let total = copy::total(&mut source).await?;
     let last = sqlite::copy_source::last_given(&mut source, "events").await?;

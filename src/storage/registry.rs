@@ -456,6 +456,8 @@ pub enum RegistryChange {
     Product(ProductKey),
     /// Changes may have been missed: anything that was read may be old.
     Everything,
+    /// A rule, an action, a policy or a certificate changed or is gone.
+    Routing,
 }
 
 /// Hears of every registry change after its commit and before its caller is answered.

@@ -10,8 +10,9 @@ use fieldgate::domain::event::{EventKind, NewEvent, StoredEvent};
 use fieldgate::domain::ids::{AppId, DeviceId, NodeId, Position, ProductId, ProductKey, RequestId};
 use fieldgate::storage::writer::WriterLimits;
 use fieldgate::storage::{
-    AuthType, Change, DONE, Deed, Device, DeviceCreation, EventLog, NewAuditEntry, NewDevice, NewProduct,
-    PageRequest, Payload, Product, ProductAttributes, ProductCreation, ReadLimit, Stores,
+    ActionStore, AuthType, Change, DONE, Deed, Device, DeviceCreation, EventLog, NewAuditEntry, NewDevice,
+    NewProduct, PageRequest, Payload, Product, ProductAttributes, ProductCreation, ReadLimit, RoutingStore,
+    Stores,
 };
 
 pub const NOW: Timestamp = Timestamp(1_795_421_730_000);
@@ -46,6 +47,16 @@ impl Bed {
             stores: open(LIMITS).await,
             open: Box::new(open),
         }
+    }
+
+    /// Rules, actions, policies and certificates.
+    pub fn rules(&self) -> &dyn RoutingStore {
+        self.stores.routing.as_ref().unwrap().rules.as_ref()
+    }
+
+    /// What actions keep.
+    pub fn actions(&self) -> &dyn ActionStore {
+        self.stores.routing.as_ref().unwrap().actions.as_ref()
     }
 
     /// Closed and opened again, as after a restart.

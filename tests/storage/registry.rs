@@ -341,6 +341,7 @@ pub async fn listeners_hear_of_a_change_before_its_caller(bed: Bed) {
             RegistryChange::Device(id, _) => id.to_string(),
             RegistryChange::Product(_) => "product".to_owned(),
             RegistryChange::Everything => "everything".to_owned(),
+            RegistryChange::Routing => "routing".to_owned(),
         });
     }));
     let product = bed.product("p").await;

@@ -43,6 +43,7 @@ use crate::domain::ids::Position;
 use crate::history::History;
 use crate::ingest::ActivityBook;
 use crate::observability::Metrics;
+use crate::routing::Routing;
 use crate::shadow::Shadows;
 use crate::storage::{Change, Payload, Stores};
 pub use stream::Readers;
@@ -58,6 +59,8 @@ pub struct ManagementState {
     pub history: History,
     /// Those who read events as they come.
     pub streams: Readers,
+    /// Rules at work.
+    pub routing: Option<Routing>,
     /// Devices' shadows.
     pub shadows: Shadows,
     /// The time.

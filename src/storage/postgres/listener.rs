@@ -34,6 +34,7 @@ pub(super) fn told(origin: &str, change: &RegistryChange) -> String {
     let what = match change {
         RegistryChange::Device(device_id, key) => format!("device {} {device_id}", key.0),
         RegistryChange::Product(key) => format!("product {}", key.0),
+        RegistryChange::Routing => "routing".to_owned(),
         RegistryChange::Everything => "everything".to_owned(),
     };
     format!("{origin} {what}")
@@ -50,6 +51,7 @@ fn heard(text: &str) -> RegistryChange {
             .parse()
             .ok()
             .map(|key| RegistryChange::Product(ProductKey(key))),
+        None if text == "routing" => Some(RegistryChange::Routing),
         _ => None,
     };
     known.unwrap_or(RegistryChange::Everything)
@@ -181,6 +183,7 @@ mod tests {
         for change in [
             RegistryChange::Device(device, DeviceKey(7)),
             RegistryChange::Product(ProductKey(8)),
+            RegistryChange::Routing,
             RegistryChange::Everything,
         ] {
             let told = told("me", &change);

@@ -143,6 +143,7 @@ pub async fn open(
         followers: postgres.clone(),
         shadows: postgres.clone(),
         statuses: postgres.clone(),
+        routing: None,
         settings: postgres.clone(),
         audit: postgres,
     })

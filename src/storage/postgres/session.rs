@@ -24,6 +24,14 @@ impl Session for PgConnection {
         Ok(done.rows_affected())
     }
 
+    async fn last_position(&mut self) -> Result<i64> {
+        let locked = sqlx::query("SELECT lock_log()").execute(&mut *self);
+        locked.await.map_err(unavailable)?;
+        let query = sqlx::query_as("SELECT last_value FROM event_positions");
+        let (last,): (i64,) = query.fetch_one(self).await.map_err(unavailable)?;
+        Ok(last)
+    }
+
     async fn purge(&mut self, request: PurgeRequest) -> Result<u64> {
         purge(self, request).await.map_err(unavailable)
     }

@@ -5,6 +5,7 @@
 mod audit_log;
 pub(super) mod changes;
 pub(super) mod registry;
+mod routing;
 pub(super) mod rows;
 pub(super) mod search;
 pub(super) mod settings;
@@ -30,6 +31,8 @@ pub(super) trait Session: Send {
     async fn rows(&mut self, statement: Statement) -> Result<Vec<Self::Row>>;
     /// How many rows a statement touched.
     async fn execute(&mut self, statement: Statement) -> Result<u64>;
+    /// The last position that was given, which no other writer raises before this transaction ends.
+    async fn last_position(&mut self) -> Result<i64>;
     /// Removes one step of old events.
     async fn purge(&mut self, request: PurgeRequest) -> Result<u64>;
 }

@@ -40,7 +40,7 @@ pub(in crate::storage) fn page_query(
 }
 
 /// The rows of one page of a table, joined as `select` says, and how many match in all.
-async fn page_of<S: SqlStore>(
+pub(super) async fn page_of<S: SqlStore>(
     store: &S,
     select: &'static str,
     (table, key): (&str, &str),

@@ -168,5 +168,6 @@ from! {
     bool => |value| Self::Flag(Some(value)),
     Option<bool> => |value| Self::Flag(value),
     Vec<u8> => |value| Self::Bytes(Some(value)),
+    Option<Vec<u8>> => |value| Self::Bytes(value),
     &[u8] => |value| Self::Bytes(Some(value.to_vec())),
 }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
+use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{Connection, Row};
 use tokio::sync::watch;
 
 use super::{DURABLE, connect, unavailable};
@@ -13,7 +13,7 @@ use crate::auth::secret_box::SecretBox;
 use crate::domain::event::NewEvent;
 use crate::domain::ids::Position;
 use crate::storage::sql::changes::{Change, Changes, Outcome};
-use crate::storage::sql::{Listeners, rows};
+use crate::storage::sql::{Listeners, Session, rows};
 use crate::storage::writer::{CommitBackend, Done, Work};
 use crate::storage::{Result, StoreError};
 
@@ -88,7 +88,7 @@ impl SqliteCommit {
         secrets: Arc<SecretBox>,
         listeners: Listeners,
         appended: watch::Sender<Position>,
-    ) -> std::result::Result<Self, sqlx::Error> {
+    ) -> Result<Self> {
         let mut commit = Self {
             connection,
             path,
@@ -98,17 +98,9 @@ impl SqliteCommit {
             last: 0,
             unsure: false,
         };
-        commit.last = commit.last_position().await?;
+        commit.last = commit.connection.last_position().await?;
         commit.announce();
         Ok(commit)
-    }
-
-    async fn last_position(&mut self) -> std::result::Result<i64, sqlx::Error> {
-        let query = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)";
-        sqlx::query(query)
-            .fetch_one(&mut self.connection)
-            .await?
-            .try_get(0)
     }
 
     async fn try_commit(&mut self, work: Vec<Work<Change>>) -> Result<Vec<Done<Outcome>>> {
@@ -156,7 +148,7 @@ impl SqliteCommit {
         let old = std::mem::replace(&mut self.connection, fresh);
         let _ = old.close().await;
         // Another process may have appended: positions go on after the highest.
-        self.last = self.last_position().await.map_err(unavailable)?.max(self.last);
+        self.last = self.connection.last_position().await?.max(self.last);
         self.unsure = false;
         Ok(())
     }

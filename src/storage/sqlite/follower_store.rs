@@ -42,6 +42,11 @@ pub(super) async fn adopt(connection: &mut SqliteConnection, project_id: &str) -
         "DELETE FROM trace",
         "DELETE FROM shadow",
         "DELETE FROM device_status",
+        "DELETE FROM action_lanes",
+        "DELETE FROM action_counters",
+        "DELETE FROM action_parked",
+        "DELETE FROM action_letters",
+        "DELETE FROM action_attempts",
         "DELETE FROM origin",
     ] {
         sqlx::query(statement).execute(&mut *transaction).await?;

@@ -37,6 +37,11 @@ pub(super) const MAIN: Steps = &[
         "create_audit",
         include_str!("../../../migrations/sqlite/0005_create_audit.sql"),
     ),
+    (
+        6,
+        "create_routing",
+        include_str!("../../../migrations/sqlite/0006_create_routing.sql"),
+    ),
 ];
 
 /// Of what followers keep.
@@ -60,6 +65,11 @@ pub(super) const FOLLOWERS: Steps = &[
         4,
         "create_device_status",
         include_str!("../../../migrations/sqlite/followers/0004_create_device_status.sql"),
+    ),
+    (
+        5,
+        "create_deliveries",
+        include_str!("../../../migrations/sqlite/followers/0005_create_deliveries.sql"),
     ),
 ];
 

@@ -1,6 +1,7 @@
 //! SQLite behind the storage traits: one file for the registry and the log, with one writer; a second file beside it
 //! for what followers keep, out of the writer's way. WAL with `synchronous=FULL` in the first, set and asserted.
 
+mod action_store;
 mod commit;
 pub(super) mod copy_source;
 mod follower_store;
@@ -27,7 +28,7 @@ use super::sql::changes::{Change, Outcome};
 use super::sql::settings::{self, KeyCheck};
 use super::sql::{Listeners, Session, SqlStore, Statement, audit_entry, query, unavailable};
 use super::writer::{Writer, WriterLimits};
-use super::{NewAuditEntry, Result as StoreResult, Stores};
+use super::{NewAuditEntry, Result as StoreResult, RoutingStores, Stores};
 use crate::auth::secret_box::SecretBox;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::Position;
@@ -171,6 +172,10 @@ pub async fn open(
         followers: sqlite.clone(),
         shadows: sqlite.clone(),
         statuses: sqlite.clone(),
+        routing: Some(RoutingStores {
+            rules: sqlite.clone(),
+            actions: sqlite.clone(),
+        }),
         settings: sqlite.clone(),
         audit: sqlite,
     })

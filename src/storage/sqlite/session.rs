@@ -23,6 +23,12 @@ impl Session for SqliteConnection {
         Ok(done.rows_affected())
     }
 
+    async fn last_position(&mut self) -> Result<i64> {
+        let query = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)";
+        let row = sqlx::query(query).fetch_one(self).await;
+        row.and_then(|row| row.try_get(0)).map_err(unavailable)
+    }
+
     /// The oldest rows of one step that are too old, or all of the step while the file holds too much.
     async fn purge(&mut self, request: PurgeRequest) -> Result<u64> {
         let before = match request.max_bytes {

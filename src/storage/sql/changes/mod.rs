@@ -5,6 +5,7 @@
 mod apps;
 mod devices;
 mod products;
+mod routing;
 mod tags;
 
 use bytes::Bytes;
@@ -23,6 +24,8 @@ use crate::storage::{
     ProductDeletion, ProductPatch, PurgeRequest, RegistryChange, Result, ShadowChange, Slot, StoreError, Tag,
     TagChange,
 };
+pub(super) use routing::{CREDENTIALS, PREVIOUS_SIGNING, SIGNING, binding};
+pub(crate) use routing::{RoutingChange, RoutingOutcome};
 
 /// A registry change, an audit entry, or a step of retention.
 #[derive(Debug)]
@@ -44,6 +47,7 @@ pub(crate) enum Change {
     UnbindTags(DeviceKey, Vec<String>, Told<Device>),
     TellShadow(DeviceKey, EventKind, Option<Position>, Told<Device>),
     KeepRegistration(DeviceKey),
+    Routing(Box<RoutingChange>, Told<()>),
     Audit(Box<NewAuditEntry>),
     Purge(PurgeRequest),
     PurgeAudit(Timestamp, u32),
@@ -94,6 +98,7 @@ outcomes! {
     TagsChanged(TagChange),
     ShadowChanged(ShadowChange),
     Done(bool),
+    RoutingChanged(RoutingOutcome),
     Rows(u64),
 }
 
@@ -180,6 +185,7 @@ impl<'a, S: Session> Changes<'a, S> {
                 self.change_shadow(key, kind, unless_since, told).await?.into()
             }
             Change::KeepRegistration(key) => self.keep_registration(key).await?.into(),
+            Change::Routing(change, told) => self.change_routing(*change, told).await?.into(),
             Change::Audit(entry) => self.note(&entry).await?.into(),
             Change::Purge(request) => self.session.purge(request).await?.into(),
             Change::PurgeAudit(before, step_rows) => self.purge_audit(before, step_rows).await?.into(),

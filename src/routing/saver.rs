@@ -1,0 +1,199 @@
+//! Writes what all actions have come to, in one transaction, about every 100 ms. A save that fails is kept and written with
+//! the next, so that nothing of it is lost while the program runs.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::runner::{Common, Runner};
+use super::supervisor::Runners;
+use crate::domain::ids::ActionKey;
+use crate::observability::Metrics;
+use crate::storage::{ActionSave, NewLetter, Result};
+
+/// Saves for all actions.
+pub(super) struct Saver {
+    pub(super) common: Arc<Common>,
+    pub(super) runners: Arc<Runners>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) interval: Duration,
+    pub(super) keep_attempts: u32,
+    pub(super) failed: HashMap<ActionKey, ActionSave>,
+}
+
+impl Saver {
+    /// Runs until every action has ended after `stop`.
+    pub(super) async fn run(mut self, stop: tokio_util::sync::CancellationToken) {
+        loop {
+            let stopping = stop.is_cancelled();
+            if stopping {
+                for runner in self.runners.all() {
+                    runner.ended.cancelled().await;
+                }
+            }
+            if let Err(error) = self.save().await {
+                tracing::warn!(%error, "what actions came to was not saved, it will be tried again");
+            }
+            if stopping {
+                return;
+            }
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(self.interval) => {}
+            }
+        }
+    }
+
+    async fn save(&mut self) -> Result<()> {
+        let runners = self.runners.all();
+        for runner in &runners {
+            let (key, unsaved, standing) = {
+                let mut dispatcher = runner.dispatcher();
+                (
+                    dispatcher.action(),
+                    dispatcher.take_unsaved(),
+                    dispatcher.standing(),
+                )
+            };
+            self.metrics.action(
+                runner.setting().action.action_id.as_str(),
+                &standing_values(&standing),
+            );
+            if let Some(unsaved) = unsaved {
+                let whole = match self.failed.remove(&key) {
+                    Some(older) => older.followed_by(unsaved),
+                    None => unsaved,
+                };
+                self.failed.insert(key, whole);
+            }
+        }
+        let known: Vec<_> = runners
+            .iter()
+            .map(|runner| runner.dispatcher().action())
+            .collect();
+        self.failed.retain(|key, _| known.contains(key));
+        if self.failed.is_empty() {
+            return Ok(());
+        }
+        for runner in &runners {
+            self.complete(runner).await?;
+        }
+        let saves: Vec<_> = self
+            .failed
+            .iter()
+            .map(|(key, save)| (*key, save.clone()))
+            .collect();
+        self.common
+            .actions
+            .save_actions(&saves, self.keep_attempts)
+            .await?;
+        let forwarded = self
+            .failed
+            .values()
+            .any(|save| save.letters.iter().any(|letter| letter.replaying));
+        self.failed.clear();
+        for runner in &runners {
+            let mut dispatcher = runner.dispatcher();
+            dispatcher.was_saved();
+            if forwarded {
+                dispatcher.look_for_letters();
+                runner.wake.notify_one();
+            }
+        }
+        Ok(())
+    }
+
+    /// Letters of events that were set aside get what went out; those that go to another action are written for it too.
+    async fn complete(&mut self, runner: &Runner) -> Result<()> {
+        let key = runner.dispatcher().action();
+        let Some(save) = self.failed.get_mut(&key) else {
+            return Ok(());
+        };
+        let setting = runner.setting();
+        let absent: Vec<_> = save
+            .letters
+            .iter()
+            .filter(|letter| letter.body.is_none())
+            .map(|letter| letter.position)
+            .collect();
+        if !absent.is_empty() {
+            let events = self.common.tail.events(&absent).await?;
+            for letter in save.letters.iter_mut().filter(|letter| letter.body.is_none()) {
+                let event = events
+                    .iter()
+                    .find(|event| event.stored.position == letter.position);
+                if let Some(taken) = event.and_then(|event| setting.judge.again(event, 0)) {
+                    letter.device_id = taken.outgoing.device_id;
+                    letter.product_id = taken.outgoing.product_id;
+                    letter.app_id = taken.outgoing.app_id;
+                    letter.body = Some(taken.outgoing.body);
+                }
+            }
+        }
+        let Some(other) = setting.action.dead_letter_action.clone() else {
+            return Ok(());
+        };
+        let Some(other) = self.runners.key_of(&other).filter(|other| *other != key) else {
+            return Ok(());
+        };
+        // Once for each letter: one that came from another action goes no further, and one that waits for a save that
+        // failed was told already.
+        let own: Vec<_> = save
+            .letters
+            .iter()
+            .filter(|letter| letter.action == key && !letter.forwarded)
+            .collect();
+        let told: Vec<_> = save
+            .letters
+            .iter()
+            .filter(|letter| letter.action == other)
+            .map(|letter| letter.position)
+            .collect();
+        let news: Vec<_> = own
+            .into_iter()
+            .filter(|letter| !told.contains(&letter.position))
+            .map(|letter| forwarded(letter, other, &setting.action))
+            .collect();
+        save.letters.extend(news);
+        Ok(())
+    }
+}
+
+/// What the dead letter's action gets, as the documented platform sends it.
+fn forwarded(letter: &NewLetter, to: ActionKey, from: &crate::storage::Action) -> NewLetter {
+    let body = letter.body.clone().unwrap_or_default();
+    let request_id = serde_json::from_slice::<serde_json::Value>(&body)
+        .ok()
+        .and_then(|event| event.get("request_id").cloned());
+    let told = serde_json::json!({
+        "request_id": request_id,
+        "rule_id": from.rule_id,
+        "action_id": from.action_id,
+        "channel": from.channel,
+        "base64_original_payload": STANDARD.encode(&body),
+        "error": letter.reason,
+    });
+    NewLetter {
+        action: to,
+        body: Some(told.to_string().into()),
+        forwarded: true,
+        replaying: true,
+        ..letter.clone()
+    }
+}
+
+fn standing_values(standing: &super::dispatcher::Standing) -> [(&'static str, u64); 6] {
+    let counters = &standing.counters;
+    [
+        ("taken", counters.taken),
+        ("delivered", counters.delivered),
+        ("dead", counters.dead),
+        ("dropped", counters.dropped()),
+        ("pending", standing.pending),
+        ("parked", standing.parked),
+    ]
+}
