@@ -230,7 +230,7 @@ async fn fill(stores: &Stores, count: usize) -> Result<()> {
         {
             made??;
         }
-        let product = if number % RARE == 0 { rare } else { common };
+        let product = if number.is_multiple_of(RARE) { rare } else { common };
         making.spawn(device(stores.clone(), number, product));
     }
     while let Some(made) = making.join_next().await {
@@ -258,7 +258,7 @@ async fn device(stores: Stores, number: usize, product: ProductKey) -> Result<()
     let DeviceCreation::Created(made) = stores.registry.create_device(new, change()).await? else {
         return Err("a device was not made".into());
     };
-    if number % RARE == 0 {
+    if number.is_multiple_of(RARE) {
         let tag = Tag {
             tag_key: "rare".to_owned(),
             tag_value: Some((number / RARE % 10).to_string()),

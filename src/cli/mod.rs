@@ -11,6 +11,8 @@ mod migrate;
 mod quickstart;
 mod serve;
 mod simulate;
+mod tail;
+mod times;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -50,6 +52,8 @@ enum Command {
     Healthcheck(PlaceArgs),
     /// Manage devices through a running server
     Devices(devices::DevicesArgs),
+    /// Print events as a running server takes them in; on a terminal for people, else as JSON lines
+    Tail(Box<tail::TailArgs>),
     /// Let a fleet of simulated devices report to a server, and check what it answers and stores
     Simulate(Box<simulate::SimulateArgs>),
 }
@@ -88,6 +92,7 @@ pub fn run() -> ExitCode {
         Command::Certs(args) => certs::run(&args),
         Command::Healthcheck(place) => healthcheck::run(&place),
         Command::Devices(args) => devices::run(&args),
+        Command::Tail(args) => tail::run(&args),
         Command::Simulate(args) => simulate::run(&args),
     };
     match outcome {

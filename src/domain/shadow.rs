@@ -199,10 +199,13 @@ impl DeviceShadow {
         // What the event itself changes, not what was changed before it.
         next.changed.clear();
         next.apply(desired, limits);
+        let bytes = |shadow: &Self, id: &str| shadow.services.get(id).map_or(0, ServiceShadow::desired_bytes);
         let fault = next.changed.iter().find(|id| {
             let is_new = !self.services.contains_key(*id);
-            let bytes = next.services.get(*id).map_or(0, ServiceShadow::desired_bytes);
-            (is_new && next.services.len() > limits.services) || bytes > limits.service_bytes
+            let after = bytes(&next, id);
+            // What a model's defaults have put beyond may still become less.
+            let grows_beyond = after > limits.service_bytes && after > bytes(self, id);
+            (is_new && next.services.len() > limits.services) || grows_beyond
         });
         fault.map_or(Ok(()), |id| Err(id.clone()))
     }
@@ -357,6 +360,9 @@ mod tests {
         assert!(shadow.apply(&desired("S", &large), LIMITS));
         assert!(shadow.apply(&desired("T", "x"), LIMITS));
         assert_eq!(shadow.admits(&desired("T", "y"), LIMITS), Ok(()));
+        let (less, more) = ("x".repeat(99), "x".repeat(101));
+        assert_eq!(shadow.admits(&desired("S", &less), LIMITS), Ok(()));
+        assert_eq!(shadow.admits(&desired("S", &more), LIMITS), Err("S".to_owned()));
         assert_eq!(shadow.admits(&desired("U", "x"), LIMITS), Err("U".to_owned()));
         assert!(report(&mut shadow, r#"{"b":1}"#, "2026-11-23T08:00:00.000Z"));
         assert_eq!(shadow.services.len(), 2);

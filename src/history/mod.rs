@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::domain::envelope;
-use crate::domain::event::{DeviceDescription, StoredEvent};
+use crate::domain::event::{DeviceDescription, EventKind, StoredEvent};
 use crate::domain::ids::{Position, VersionKey};
 use crate::storage::{EventFilter, EventLog, FollowerStore, PageRequest, Result, Stores};
 
@@ -56,6 +56,15 @@ impl History {
             found.extend(self.followers.indexed(filter, below, missing).await?);
         }
         Ok(found.split_off(found.len().min(page.offset as usize)))
+    }
+
+    /// The event at a position, with its envelope; none when the log does not hold it, or it is internal.
+    pub async fn event(&self, position: Position) -> Result<Option<(EventKind, String)>> {
+        let mut events = self.log.events(&[position]).await?;
+        events.retain(|stored| !stored.event.kind.is_internal());
+        let kind = events.first().map(|stored| stored.event.kind);
+        let shown = self.envelopes(&events).await?.pop();
+        Ok(kind.zip(shown).map(|(kind, (_, envelope))| (kind, envelope)))
     }
 
     async fn envelopes(&self, events: &[StoredEvent]) -> Result<Vec<(Position, String)>> {

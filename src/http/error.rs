@@ -11,6 +11,7 @@ use crate::auth::request_signature::Refusal as SignatureRefusal;
 use crate::auth::secret::RandomError;
 use crate::domain::ids::DeviceId;
 use crate::ingest::{AuthenticationRefusal, Limit, LimitReached, ReportRefusal, TokenRefusal};
+use crate::routing::sql::SqlFault;
 use crate::shadow::DesiredRefusal;
 use crate::storage::StoreError;
 
@@ -88,6 +89,8 @@ error_table! {
     TAG_RESERVED = BAD_REQUEST, "IOTDA.004002", "Invalid input. The tag_key cannot start with 'iot_'.";
     /// Management: more tags than a resource may have. Ours.
     TOO_MANY_TAGS = FORBIDDEN, "IOTDA.004100", "Operation not allowed. The number of tags has reached the upper limit (10).";
+    /// Management: an event that the log does not hold, or that no rule sees. Ours.
+    NO_EVENT = NOT_FOUND, "IOTDA.010100", "The event does not exist.";
     /// Management: no such product. The documentation shows no code; this one is ours.
     NO_PRODUCT = NOT_FOUND, "IOTDA.013100", "The product does not exist.";
     /// Management: a product id twice in one space. Ours.
@@ -127,12 +130,29 @@ pub struct ApiError {
     detail: Box<str>,
     /// For the log instead of `detail`: what the caller must not see.
     logged: Option<Box<str>>,
-    allow: Option<&'static str>,
+    about: About,
     retry_after_seconds: Option<u32>,
-    /// The device that was refused, where the path does not name it.
-    device_id: Option<DeviceId>,
     /// What stands for `%s` in the fixed text.
     number: Option<u32>,
+}
+
+/// What an answer tells beyond its text.
+#[derive(Debug)]
+enum About {
+    Nothing,
+    /// The methods that the path takes.
+    Methods(&'static str),
+    /// The device that was refused, where the path does not name it.
+    Device(DeviceId),
+    /// A clause's fault.
+    Clause(Box<ClauseFault>),
+}
+
+/// What is wrong with a clause of a rule, as members of their own for programs that show the place.
+#[derive(Debug)]
+struct ClauseFault {
+    clause: &'static str,
+    fault: SqlFault,
 }
 
 /// The body of every refusal.
@@ -143,6 +163,15 @@ pub(super) struct ErrorBody {
     error_code: &'static str,
     /// The code's fixed text, then what exactly was wrong and where.
     error_msg: String,
+    /// Of a rule's SQL: `select` or `where`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clause: Option<&'static str>,
+    /// The character of the clause at which the fault begins, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<usize>,
+    /// What is wrong there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
 }
 
 /// What a response logs about its error.
@@ -156,10 +185,18 @@ impl ApiError {
             kind,
             detail: detail.into(),
             logged: None,
-            allow: None,
+            about: About::Nothing,
             retry_after_seconds: (kind == ErrorKind::UNAVAILABLE).then_some(1),
-            device_id: None,
             number: None,
+        }
+    }
+
+    /// A clause of a rule that does not parse, with its place as members of their own.
+    pub fn of_clause(clause: &'static str, fault: SqlFault) -> Self {
+        let detail = format!("{clause}: {fault}");
+        Self {
+            about: About::Clause(Box::new(ClauseFault { clause, fault })),
+            ..Self::new(ErrorKind::INVALID_INPUT, detail)
         }
     }
 
@@ -174,7 +211,7 @@ impl ApiError {
     /// 405, naming the methods that the path takes.
     pub fn method_not_allowed(allow: &'static str) -> Self {
         Self {
-            allow: Some(allow),
+            about: About::Methods(allow),
             ..Self::new(ErrorKind::NO_METHOD, format!("this path takes {allow} alone"))
         }
     }
@@ -192,9 +229,16 @@ impl ApiError {
         } else {
             format!("{text} {}", self.detail)
         };
+        let clause = match &self.about {
+            About::Clause(fault) => Some(fault),
+            _ => None,
+        };
         let body = ErrorBody {
             error_code: code,
             error_msg,
+            clause: clause.map(|at| at.clause),
+            position: clause.map(|at| at.fault.position),
+            message: clause.map(|at| at.fault.message.clone()),
         };
         serde_json::to_string(&body).unwrap_or_default()
     }
@@ -212,7 +256,7 @@ impl IntoResponse for ApiError {
         let mut response = (status, self.body()).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Some(allow) = self.allow {
+        if let About::Methods(allow) = self.about {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
         }
         if let Some(seconds) = self.retry_after_seconds {
@@ -221,7 +265,7 @@ impl IntoResponse for ApiError {
         if self.kind == ErrorKind::TOO_SLOW {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        if let Some(device_id) = self.device_id {
+        if let About::Device(device_id) = self.about {
             response.extensions_mut().insert(device_id);
         }
         response
@@ -276,7 +320,7 @@ impl From<AuthenticationRefusal> for ApiError {
             AuthenticationRefusal::Limited(reached) => reached.into(),
             AuthenticationRefusal::Denied { device_id, reason } => Self {
                 logged: Some(reason.into()),
-                device_id: Some(device_id),
+                about: About::Device(device_id),
                 ..Self::from(ErrorKind::UNAUTHENTICATED)
             },
             AuthenticationRefusal::Store(error) => error.into(),
@@ -381,6 +425,7 @@ mod tests {
         APP_IS_DEFAULT 403 IOTDA.001101 Operation not allowed. The default application cannot be deleted.
         TAG_RESERVED 400 IOTDA.004002 Invalid input. The tag_key cannot start with 'iot_'.
         TOO_MANY_TAGS 403 IOTDA.004100 Operation not allowed. The number of tags has reached the upper limit (10).
+        NO_EVENT 404 IOTDA.010100 The event does not exist.
         NO_PRODUCT 404 IOTDA.013100 The product does not exist.
         PRODUCT_EXISTS 400 IOTDA.013101 Invalid input. The product already exists.
         PRODUCT_IN_USE 403 IOTDA.013102 Operation not allowed. Devices exist under the product.

@@ -10,6 +10,7 @@ mod runner;
 mod saver;
 mod service;
 pub mod sql;
+pub mod subject;
 mod supervisor;
 mod tail;
 mod ways;

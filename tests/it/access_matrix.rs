@@ -70,6 +70,7 @@ const OPERATIONS: &[(&str, &str, &str, Access)] = &[
     ("delete_product", "DELETE", "/v5/iot/{project_id}/products/{product_id}", Writer),
     ("show_product", "GET", "/v5/iot/{project_id}/products/{product_id}", Reader),
     ("update_product", "PUT", "/v5/iot/{project_id}/products/{product_id}", Writer),
+    ("test_routing_rule", "POST", "/v5/iot/{project_id}/routing-rule/test", Reader),
     ("search_devices", "POST", "/v5/iot/{project_id}/search/query-devices", Reader),
     ("tag_device", "POST", "/v5/iot/{project_id}/tags/bind-resource", Writer),
     ("list_resources_by_tags", "POST", "/v5/iot/{project_id}/tags/query-resources", Reader),

@@ -31,7 +31,7 @@ fn path_of(at: &str) -> String {
     let mut path = String::new();
     for step in at.split('/').skip(1) {
         if step.bytes().all(|byte| byte.is_ascii_digit()) {
-            path += &format!("[{step}]");
+            path.extend(["[", step, "]"]);
         } else {
             path += if path.is_empty() { "" } else { "." };
             path += step;
@@ -117,6 +117,7 @@ fn description() -> Value {
     json!("a b;/，、：；。\n$".trim_end_matches('$'))
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn product_rules() -> Vec<Rule> {
     vec![
         rule(
@@ -231,6 +232,7 @@ fn product_rules() -> Vec<Rule> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn service_rules() -> Vec<Rule> {
     let named = |name: &'static str| move |n: usize| json!({name: format!("n{n}"), "data_type": "int", "method": "R"});
     vec![
@@ -777,6 +779,7 @@ fn every_rule_of_a_device_takes_and_refuses() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn every_rule_of_a_tag_and_of_a_space_takes_and_refuses() {
     let gate = Gate::start();
     gate.device("d", SECRET, None);

@@ -25,13 +25,14 @@ mod order_of_checks;
 mod power_loss;
 mod quickstart;
 mod registry;
+mod routing_rules;
 mod sdk;
-
 mod shadow;
 mod signatures;
 mod simulate;
 mod stream;
 mod strictness;
+mod tail;
 mod tls;
 mod tokens;
 mod transport;

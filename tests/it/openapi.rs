@@ -49,10 +49,10 @@ fn assert_passed(output: &Output) {
 /// not built too.
 const LEFT_OUT: &str = "positive_data_acceptance,negative_data_rejection,allow_header_conformance";
 
-/// Runs schemathesis over the paths that match, on one listener, as the caller of this header.
-fn hold_to_document(gate: &Gate, paths: &str, port: u16, header: &str, parameters: &[(&str, &str)]) {
-    let folder: PathBuf = gate.folder.join(format!("schemathesis-{port}"));
-    std::fs::create_dir(&folder).unwrap();
+/// Runs schemathesis over the paths that match, on one listener, as the caller of these headers.
+fn hold_to_document(gate: &Gate, paths: &str, port: u16, headers: &[&str], parameters: &[(&str, &str)]) {
+    let folder: PathBuf = gate.folder.join("schemathesis");
+    std::fs::create_dir_all(&folder).unwrap();
     let fixed = parameters
         .iter()
         .map(|(name, value)| format!("{name} = \"{value}\"\n"));
@@ -70,12 +70,8 @@ fn hold_to_document(gate: &Gate, paths: &str, port: u16, header: &str, parameter
         .args(["--url", &format!("https://localhost:{port}")])
         .args(["--include-path-regex", paths, "--tls-verify"])
         .arg(gate.ca())
-        .args([
-            "--header",
-            header,
-            "--generation-with-security-parameters",
-            "false",
-        ])
+        .args(headers.iter().flat_map(|header| ["--header", header]))
+        .args(["--generation-with-security-parameters", "false"])
         .args(["--checks", "all", "--exclude-checks", LEFT_OUT])
         .args([
             "--max-examples",
@@ -104,9 +100,13 @@ fn the_document_is_valid() {
 fn the_management_listener_answers_as_the_document_says() {
     let gate = Gate::builder().unlimited().with("LOG__LEVEL", "error").start();
     let header = format!("X-Auth-Token: {}", gate.admin);
-    let paths = "^/(?!v5/device)";
+    let paths = "^/(?!v5/device|.*/events/stream)";
     let project = ("project_id", gate.project_id.as_str());
-    hold_to_document(&gate, paths, gate.management.port(), &header, &[project]);
+    let port = gate.management.port();
+    hold_to_document(&gate, paths, port, &[&header], &[project]);
+    // As server-sent events it never ends: here it is the poll, which does not wait.
+    let poll = [header.as_str(), "Accept: application/json"];
+    hold_to_document(&gate, "/events/stream$", port, &poll, &[project, ("wait", "0")]);
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn the_device_listener_answers_as_the_document_says() {
         &gate,
         "^/v5/device",
         gate.device.port(),
-        &header,
+        &[&header],
         &[("device_id", "st1")],
     );
 }

@@ -14,6 +14,10 @@ fn model(max: &str) -> String {
     )
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the answer of a call, where it is made"
+)]
 fn done(reply: Reply) -> Value {
     assert!([200, 201].contains(&reply.status), "{}", reply.text());
     reply.json()
@@ -365,8 +369,8 @@ fn resource_spaces_hold_products_of_their_own() {
         gate.api("GET", "/products/p", "").json()["app_name"],
         "DefaultApp"
     );
-    let named = gate.api("GET", &format!("/products/p?app_id={id}"), "").json();
-    assert_eq!(named["app_name"], "second");
+    let theirs = gate.api("GET", &format!("/products/p?app_id={id}"), "").json();
+    assert_eq!(theirs["app_name"], "second");
     let body = format!(r#"{{"node_id":"n","product_id":"p","app_id":"{id}"}}"#);
     assert_eq!(done(gate.api("POST", "/devices", &body))["app_id"], id);
     let count = |path: &str| done(gate.api("GET", path, ""))["page"]["count"].clone();

@@ -43,7 +43,7 @@ pub async fn each_change_leaves_its_entry(bed: Bed) {
     let product = bed.product("p").await;
     let device = bed.device("d", product.key, None).await;
     let gateway = bed.device("g", product.key, None).await;
-    let kid = bed.device("kid", product.key, Some("d")).await;
+    let child = bed.device("kid", product.key, Some("d")).await;
     let registry = &bed.stores.registry;
     let app = AppId::parse("second").unwrap();
     let key = device.key;
@@ -75,7 +75,7 @@ pub async fn each_change_leaves_its_entry(bed: Bed) {
         .await
         .unwrap();
     registry
-        .change_gateway(kid.key, device_id("g"), by("change_gateway"))
+        .change_gateway(child.key, device_id("g"), by("change_gateway"))
         .await
         .unwrap();
     registry
@@ -92,7 +92,7 @@ pub async fn each_change_leaves_its_entry(bed: Bed) {
         .await
         .unwrap();
     registry
-        .delete_device(kid.key, by("delete_device"))
+        .delete_device(child.key, by("delete_device"))
         .await
         .unwrap();
     for key in [key, gateway.key] {

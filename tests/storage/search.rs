@@ -68,17 +68,15 @@ async fn fleet(bed: &Bed) -> Vec<Known> {
     let mut products = std::collections::HashMap::new();
     for (index, (id, product_id, app, gateway, node, name, tagged, status)) in FLEET.iter().enumerate() {
         let app = if *app == "second" { &second } else { &default };
-        let product = match products.get(&(*product_id, app.clone())) {
-            Some(product) => *product,
-            None => {
-                let new = new_product(product_id, app.clone());
-                let ProductCreation::Created(made) = registry.create_product(new, told("")).await.unwrap()
-                else {
-                    panic!("{product_id} was not made");
-                };
-                products.insert((*product_id, app.clone()), made.key);
-                made.key
-            }
+        let product = if let Some(product) = products.get(&(*product_id, app.clone())) {
+            *product
+        } else {
+            let new = new_product(product_id, app.clone());
+            let ProductCreation::Created(made) = registry.create_product(new, told("")).await.unwrap() else {
+                panic!("{product_id} was not made");
+            };
+            products.insert((*product_id, app.clone()), made.key);
+            made.key
         };
         let created = NOW.plus_millis(i64::try_from(index).unwrap());
         let new = NewDevice {

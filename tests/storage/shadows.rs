@@ -10,13 +10,15 @@ use fieldgate::domain::ids::{DeviceKey, Position};
 use fieldgate::domain::shadow::{DeviceShadow, KINDS, ShadowLimits};
 use fieldgate::history::History;
 use fieldgate::shadow::{DesiredRefusal, ShadowFollower, Shadows};
-use fieldgate::storage::{Change, Device, DeviceCreation, EventFilter, ShadowChange, ShadowRow, ShadowStep};
+use fieldgate::storage::{
+    Change, Device, DeviceCreation, EventFilter, ReadLimit, ShadowChange, ShadowRow, ShadowStep,
+};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use tokio_util::sync::CancellationToken;
 
-use crate::bed::{Bed, NOW, PAGE, device_id, message_of, new_device, told};
+use crate::bed::{Bed, NOW, PAGE, WHOLE, device_id, message_of, new_device, told};
 
 const LIMITS: ShadowLimits = ShadowLimits {
     services: 3,
@@ -152,13 +154,18 @@ pub async fn events_of_some_kinds_are_read_in_order(bed: Bed) {
     desire(&bed, device.key, "{}", None).await;
     let events = vec![message_of(&device, "x"), report(&device, "S", "{}", 0)];
     bed.stores.log.append(events).await.unwrap();
-    let read = async |kinds: &[EventKind], after: i64, up_to: i64, limit: u32| {
+    let read = async |kinds: &[EventKind], after: i64, up_to: i64, rows: u32| {
         let log = &bed.stores.log;
+        let limit = ReadLimit { rows, ..WHOLE };
         let found = log
             .read_kinds(kinds, Position(after), Position(up_to), limit)
             .await
             .unwrap();
-        found.iter().map(|stored| stored.position.0).collect::<Vec<_>>()
+        found
+            .events
+            .iter()
+            .map(|stored| stored.position.0)
+            .collect::<Vec<_>>()
     };
     assert_eq!(read(&KINDS, 0, 99, 10).await, [3, 5]);
     assert_eq!(read(&KINDS, 0, 99, 1).await, [3]);

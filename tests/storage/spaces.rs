@@ -228,39 +228,39 @@ pub async fn devices_are_listed_by_gateway_name_node_and_time(bed: Bed) {
     ] {
         bed.device(id, product.key, gateway).await;
     }
-    let none = DeviceFilter::default();
+    let every = DeviceFilter::default();
     let gateway = |cascade: bool| DeviceFilter {
         gateway_id: Some("gw".to_owned()),
         cascade,
-        ..none.clone()
+        ..every.clone()
     };
     let after = DeviceFilter {
         created_from: Some(NOW.plus_millis(1)),
-        ..none.clone()
+        ..every.clone()
     };
     let within = DeviceFilter {
         created_from: Some(NOW),
         created_to: Some(NOW),
-        ..none.clone()
+        ..every.clone()
     };
     let named = DeviceFilter {
         name: Some("name-of-kid".to_owned()),
-        ..none.clone()
+        ..every.clone()
     };
     let node = DeviceFilter {
         node_id: Some("node-other".to_owned()),
-        ..none.clone()
+        ..every.clone()
     };
     let flag_alone = DeviceFilter {
         cascade: true,
-        ..none.clone()
+        ..every.clone()
     };
     let both = DeviceFilter {
         name: Some("name-of-grandkid".to_owned()),
         ..gateway(true)
     };
     for (filter, expected) in [
-        (none.clone(), "other grandkid kid gw"),
+        (every.clone(), "other grandkid kid gw"),
         (gateway(false), "kid"),
         (gateway(true), "grandkid kid"),
         (after, ""),

@@ -245,7 +245,7 @@ pub async fn an_instant_that_is_written_late_is_still_looked_at(bed: Bed) {
     // One follower that goes on: it has looked up to 140 s when the instant of 100 s is written.
     let stop = CancellationToken::new();
     let clock = followed.clock.clone();
-    let follower = StatusFollower::new(followed.stores.clone(), clock, OFFLINE_AFTER_MS, OFTEN);
+    let running = StatusFollower::new(followed.stores.clone(), clock, OFFLINE_AFTER_MS, OFTEN);
     let look = async {
         tokio::time::sleep(OFTEN * 10).await;
         heard(&followed.bed, device, 100).await;
@@ -259,7 +259,7 @@ pub async fn an_instant_that_is_written_late_is_still_looked_at(bed: Bed) {
         stop.cancel();
     };
     let look = tokio::time::timeout(Duration::from_secs(20), look);
-    let (_, looked) = tokio::join!(follower.run(stop.clone()), async {
+    let ((), looked) = tokio::join!(running.run(stop.clone()), async {
         let looked = look.await;
         stop.cancel();
         looked
@@ -437,7 +437,7 @@ pub async fn of_registrations_children_go_first(bed: Bed) {
         stop.cancel();
     };
     let look = tokio::time::timeout(Duration::from_secs(20), look);
-    let (_, looked) = tokio::join!(registrations.run(stop.clone()), async {
+    let ((), looked) = tokio::join!(registrations.run(stop.clone()), async {
         let looked = look.await;
         stop.cancel();
         looked

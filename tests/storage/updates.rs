@@ -19,6 +19,7 @@ fn telling<T: 'static>(view: fn(&T) -> String) -> Change<T> {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "short for what the records hold")]
 fn some(text: &str) -> Option<String> {
     Some(text.to_owned())
 }

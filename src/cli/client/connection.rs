@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{HOST, RETRY_AFTER};
-use http::{HeaderValue, Request, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use rustls::{CertificateError, ClientConfig, HandshakeKind};
@@ -128,23 +129,52 @@ impl Connection {
         request.headers_mut().insert(HOST, self.host.clone());
         match tokio::time::timeout(self.timeout, self.exchange(request)).await {
             Ok(answer) => answer,
-            Err(_) => Err(SendError::NoAnswer(format!(
-                "no answer within {} s",
-                self.timeout.as_secs_f32()
-            ))),
+            Err(_) => Err(self.too_slow()),
         }
     }
 
+    /// Sends a request and waits for the head of its answer; the body is read as it comes, for as long as it does.
+    pub(in crate::cli) async fn open(
+        &mut self,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, SendError> {
+        request.headers_mut().insert(HOST, self.host.clone());
+        match tokio::time::timeout(self.timeout, self.begin(request)).await {
+            Ok(response) => response,
+            Err(_) => Err(self.too_slow()),
+        }
+    }
+
+    /// Reads what is left of an answer whose head has come.
+    pub(in crate::cli) async fn read(&self, response: Response<Incoming>) -> Result<Answer, SendError> {
+        match tokio::time::timeout(self.timeout, self.rest(response)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(self.too_slow()),
+        }
+    }
+
+    fn too_slow(&self) -> SendError {
+        SendError::NoAnswer(format!("no answer within {} s", self.timeout.as_secs_f32()))
+    }
+
     async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, SendError> {
+        let response = self.begin(request).await?;
+        self.rest(response).await
+    }
+
+    async fn begin(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, SendError> {
         if self.sender.ready().await.is_err() {
             return Err(SendError::NotSent);
         }
-        let response = match self.sender.try_send_request(request).await {
-            Ok(response) => response,
+        match self.sender.try_send_request(request).await {
+            Ok(response) => Ok(response),
             // The request came back: not a byte of it went out.
-            Err(error) if error.message().is_some() => return Err(SendError::NotSent),
-            Err(error) => return Err(SendError::NoAnswer(error.into_error().to_string())),
-        };
+            Err(error) if error.message().is_some() => Err(SendError::NotSent),
+            Err(error) => Err(SendError::NoAnswer(error.into_error().to_string())),
+        }
+    }
+
+    async fn rest(&self, response: Response<Incoming>) -> Result<Answer, SendError> {
         let (head, body) = response.into_parts();
         let body = Limited::new(body, self.largest_answer)
             .collect()

@@ -5,12 +5,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::ACCEPT;
 use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::Full;
+use hyper::body::Incoming;
 use serde_json::Value;
 
 use super::Failure;
-use super::connection::{Answer, Client, Connection, SendError};
+use super::connection::{Answer, Client, ConnectError, Connection, SendError};
 use crate::auth::secret::Secret;
 
 /// Calls below one project, with one key.
@@ -63,6 +65,27 @@ impl Management {
             return Ok(None);
         }
         Self::expect(&answer, StatusCode::OK, path).map(Some)
+    }
+
+    /// Opens a stream of server-sent events, after `last_id` where one came already. Its connection ends with the body.
+    pub(in crate::cli) async fn open(&self, path: &str, last_id: Option<i64>) -> Result<Stream, OpenError> {
+        let mut connection = self.client.connect().await?;
+        let mut request = Request::builder()
+            .uri(format!("{}{path}", self.base))
+            .header("X-Auth-Token", self.key.clone())
+            .header(ACCEPT, "text/event-stream");
+        if let Some(id) = last_id {
+            request = request.header("Last-Event-ID", id);
+        }
+        let request = request.body(Full::new(Bytes::new()))?;
+        let response = connection.open(request).await?;
+        if response.status() != StatusCode::OK {
+            return Err(OpenError::Refused(connection.read(response).await?));
+        }
+        Ok(Stream {
+            body: response.into_body(),
+            _connection: connection,
+        })
     }
 
     fn expect(answer: &Answer, expected: StatusCode, path: &str) -> Result<Value, Failure> {
@@ -127,6 +150,47 @@ impl Management {
                 Err(SendError::NoAnswer(_)) if !is_new && *method != Method::POST => {}
                 Err(error) => return Err(format!("the management API: {error}").into()),
             }
+        }
+    }
+}
+
+/// An open stream.
+pub(in crate::cli) struct Stream {
+    /// What comes.
+    pub(in crate::cli) body: Incoming,
+    _connection: Connection,
+}
+
+/// Why a stream is not open.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::cli) enum OpenError {
+    /// There is no connection.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// There is no answer.
+    #[error("the management API: {0}")]
+    Send(#[from] SendError),
+    /// What was asked for makes no request.
+    #[error("no request: {0}")]
+    Request(#[from] http::Error),
+    /// The server said no.
+    #[error("the management API answered {}: {}", .0.status.as_u16(), .0.message())]
+    Refused(Answer),
+}
+
+impl OpenError {
+    /// Whether trying again later will not help.
+    pub(in crate::cli) fn is_lasting(&self) -> bool {
+        match self {
+            Self::Connect(error) => {
+                matches!(
+                    error,
+                    ConnectError::WrongCa { .. } | ConnectError::WrongName { .. }
+                )
+            }
+            Self::Send(_) => false,
+            Self::Request(_) => true,
+            Self::Refused(answer) => answer.status.is_client_error(),
         }
     }
 }

@@ -8,6 +8,7 @@ use super::Failure;
 use super::mix::Mix;
 use crate::auth::secret::random_bytes;
 use crate::cli::client::server::ServerArgs;
+use crate::cli::times;
 use crate::domain::ids::ProductId;
 
 #[derive(Args)]
@@ -181,18 +182,9 @@ fn timeout(text: &str) -> Result<Duration, String> {
     Ok(time)
 }
 
-/// `500ms`, `10s`, `2m`, `1h`; a number alone is seconds.
+/// One that a run can last.
 fn time(text: &str) -> Result<Duration, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let number: f64 = digits.parse().map_err(|_| FORM_OF_TIMES.to_owned())?;
-    let unit = match text.get(digits.len()..).unwrap_or_default() {
-        "ms" => 0.001,
-        "" | "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3600.0,
-        _ => return Err(FORM_OF_TIMES.to_owned()),
-    };
-    let time = Duration::try_from_secs_f64(number * unit).map_err(|_| FORM_OF_TIMES.to_owned())?;
+    let time = times::parse(text)?;
     if time > LONGEST {
         return Err("must be at most 24h".to_owned());
     }
@@ -235,7 +227,6 @@ fn share(text: &str) -> Result<u32, String> {
 const DEFAULT_DURATION: Duration = Duration::from_secs(10);
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_hours(24);
-const FORM_OF_TIMES: &str = "must be like 500ms, 10s, 2m or 1h";
 
 #[cfg(test)]
 mod tests {

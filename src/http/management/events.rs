@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::ManagementState;
 use super::devices::DevicePath;
-use super::event_kinds::{EventKindName, kinds};
+use super::event_kinds::{DeviceEventKind, OF_DEVICES, kinds};
 use crate::http::error::ApiError;
 use crate::http::extract::principal::Reader;
 use crate::http::extract::query::{Paging, Parameters, TimeRange};
@@ -35,7 +35,7 @@ struct EventPage {
 #[utoipa::path(
     get, path = "/devices/{device_id}/events", operation_id = "list_device_events", tag = "devices",
     params(
-        ("kind" = inline(Option<EventKindName>), Query, description = "Absent: all."),
+        ("kind" = inline(Option<DeviceEventKind>), Query, description = "Absent: all."),
         TimeRange, Paging,
     ),
     responses((status = OK, body = EventList)),
@@ -51,7 +51,7 @@ pub async fn handle(
     let (from, to) = query.time_range()?;
     let filter = EventFilter {
         device: Some(device.key),
-        kinds: kinds(&query)?,
+        kinds: kinds(&query, OF_DEVICES)?,
         from,
         to,
     };

@@ -9,6 +9,7 @@ mod events;
 mod metrics;
 mod products;
 mod projects;
+mod routing_rules;
 mod shadow;
 mod stream;
 mod tags;
@@ -156,7 +157,8 @@ fn paths() -> OpenApiRouter<ManagementState> {
         .routes(routes!(events::handle))
         .routes(routes!(stream::handle))
         .routes(routes!(trace::handle))
-        .routes(routes!(audit::handle));
+        .routes(routes!(audit::handle))
+        .routes(routes!(routing_rules::test_rule::handle));
     OpenApiRouter::default()
         .nest("/v5/iot/{project_id}", unbuilt::add_to(project))
         .routes(routes!(projects::handle))

@@ -26,7 +26,8 @@
 //! - Texts are ordered by code point. Booleans have no order. Objects and arrays are like nothing.
 //! - A path, `TRUE`, `FALSE`, `GET_SERVICE_PROPERTY` and the functions that answer a boolean can stand as a condition,
 //!   which holds when they are true.
-//! - Numbers: see [`Number`](number::Number). Comparisons are exact whatever the number of digits.
+//! - Numbers have up to 34 digits: `+`, `-` and `*` are exact, then rounded to that, as is `/`, half to even. A division by
+//!   zero is NULL, and so is what leaves 10^±6144. Comparisons are exact whatever the number of digits.
 //! - `LIKE` takes a constant: `%` is any run of characters, `_` any one; there is no escape.
 //! - `||` and `CONCAT` join texts, numbers in the device's own digits, and booleans.
 //!

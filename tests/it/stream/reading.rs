@@ -247,7 +247,7 @@ fn what_retention_has_passed_is_told() {
     let mut behind = Sse::open(&gate, &gate.admin, "", None).greeted();
     let begun_at = behind.last_id;
     for _ in 0..300 {
-        send(&mut wire, "one", &token, &[b'x'; 50_000]);
+        send(&mut wire, "one", &token, &vec![b'x'; 50_000]);
     }
     let begun = Instant::now();
     let gap = loop {

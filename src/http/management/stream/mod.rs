@@ -12,7 +12,7 @@ use http::header::ACCEPT;
 use utoipa::{IntoParams, ToSchema};
 
 use super::ManagementState;
-use super::event_kinds::{EventKindName, kinds};
+use super::event_kinds::{AnyEventKind, OF_ALL, kinds};
 use crate::domain::ids::{DeviceId, IdError, Position, ProductId};
 use crate::history::{FeedFilter, Start};
 use crate::http::error::{ApiError, ErrorKind};
@@ -49,7 +49,7 @@ pub struct StreamEvents {
     #[param(value_type = Option<Id36>, inline)]
     product_id: Option<String>,
     /// Absent: all.
-    #[param(value_type = Option<EventKindName>, inline)]
+    #[param(value_type = Option<AnyEventKind>, inline)]
     kind: Option<String>,
     /// Long poll: the most events of one answer.
     #[param(minimum = 1, maximum = 1000, default = 100)]
@@ -135,7 +135,7 @@ fn filter(query: &Parameters) -> Result<FeedFilter, ApiError> {
     let device_id = query.text("device_id").map(|text| DeviceId::parse(&text));
     let product_id = query.text("product_id").map(|text| ProductId::parse(&text));
     Ok(FeedFilter {
-        kinds: kinds(query)?,
+        kinds: kinds(query, OF_ALL)?,
         device_id: device_id.transpose().map_err(|error| fault("device_id", error))?,
         product_id: product_id
             .transpose()
