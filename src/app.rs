@@ -163,6 +163,12 @@ fn master_key(config: &Config) -> Result<MasterKey, StartError> {
     MasterKey::create_file(path).map_err(|error| fault(error.to_string()))
 }
 
+/// Which addresses targets may have.
+fn address_policy(config: &Config) -> AddressPolicy {
+    let targets = &config.routing;
+    AddressPolicy::new(targets.allow_private_targets, targets.allowed_networks.clone())
+}
+
 impl App {
     /// Opens what the configuration names and puts the parts together.
     pub async fn build(config: Config) -> Result<Self, StartError> {
@@ -219,6 +225,7 @@ impl App {
             history: History::new(&stores),
             streams: streams.clone(),
             routing: routing.clone(),
+            targets: Arc::new(address_policy(&config)),
             shadows: shadows.clone(),
             clock: clock.clone(),
             project_id: project_id.clone(),
@@ -326,9 +333,11 @@ impl App {
         );
         self.lifecycle.spawn("certificate watch", watch);
         let history = History::new(&self.stores);
-        let targets = &self.config.routing;
-        let policy = AddressPolicy::new(targets.allow_private_targets, targets.allowed_networks.clone());
-        let egress = Egress::new(policy, Arc::new(SystemLookup), EgressSettings::default());
+        let egress = Egress::new(
+            address_policy(&self.config),
+            Arc::new(SystemLookup),
+            EgressSettings::default(),
+        );
         let channels = Channels::new(egress, Arc::new(SystemClock));
         self.routing.start(Arc::new(channels), &self.lifecycle);
         let interval = Duration::from_millis(self.config.storage.follower_interval_ms);
