@@ -133,6 +133,12 @@ fn master_key(config: &Config) -> Result<MasterKey, StartError> {
     MasterKey::create_file(path).map_err(|error| fault(error.to_string()))
 }
 
+/// Which addresses targets may have.
+fn address_policy(config: &Config) -> AddressPolicy {
+    let targets = &config.routing;
+    AddressPolicy::new(targets.allow_private_targets, targets.allowed_networks.clone())
+}
+
 impl App {
     /// Opens what the configuration names and puts the parts together.
     pub async fn build(config: Config) -> Result<Self, StartError> {
@@ -189,6 +195,7 @@ impl App {
             history: History::new(&stores),
             streams: streams.clone(),
             routing: routing.clone(),
+            targets: Arc::new(address_policy(&config)),
             shadows: shadows.clone(),
             clock: clock.clone(),
             project_id: project_id.clone(),

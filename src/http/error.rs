@@ -89,8 +89,12 @@ error_table! {
     TAG_RESERVED = BAD_REQUEST, "IOTDA.004002", "Invalid input. The tag_key cannot start with 'iot_'.";
     /// Management: more tags than a resource may have. Ours.
     TOO_MANY_TAGS = FORBIDDEN, "IOTDA.004100", "Operation not allowed. The number of tags has reached the upper limit (10).";
+    /// Management: no such forwarding rule.
+    NO_RULE = NOT_FOUND, "IOTDA.010002", "The rule does not exist.";
     /// Management: an event that the log does not hold, or that no rule sees. Ours.
     NO_EVENT = NOT_FOUND, "IOTDA.010100", "The event does not exist.";
+    /// Management: no such action of a rule. Ours.
+    NO_ACTION = NOT_FOUND, "IOTDA.010101", "The action does not exist.";
     /// Management: no such product. The documentation shows no code; this one is ours.
     NO_PRODUCT = NOT_FOUND, "IOTDA.013100", "The product does not exist.";
     /// Management: a product id twice in one space. Ours.
@@ -121,6 +125,10 @@ error_table! {
     NOT_A_CHILD = FORBIDDEN, "IOTDA.014103", "Operation not allowed. Only the gateway of a sub-device can be changed.";
     /// Management: a gateway of another resource space. Ours.
     OTHER_APP = FORBIDDEN, "IOTDA.014104", "Operation not allowed. The gateway belongs to another application.";
+    /// Management: no such CA certificate. Ours.
+    NO_CERTIFICATE = NOT_FOUND, "IOTDA.014105", "The certificate does not exist.";
+    /// Management: a CA certificate that actions name. Ours.
+    CERTIFICATE_IN_USE = FORBIDDEN, "IOTDA.014106", "Operation not allowed. Actions use the certificate.";
 }
 
 /// What a handler answers when it does not do what it was asked.
@@ -425,7 +433,9 @@ mod tests {
         APP_IS_DEFAULT 403 IOTDA.001101 Operation not allowed. The default application cannot be deleted.
         TAG_RESERVED 400 IOTDA.004002 Invalid input. The tag_key cannot start with 'iot_'.
         TOO_MANY_TAGS 403 IOTDA.004100 Operation not allowed. The number of tags has reached the upper limit (10).
+        NO_RULE 404 IOTDA.010002 The rule does not exist.
         NO_EVENT 404 IOTDA.010100 The event does not exist.
+        NO_ACTION 404 IOTDA.010101 The action does not exist.
         NO_PRODUCT 404 IOTDA.013100 The product does not exist.
         PRODUCT_EXISTS 400 IOTDA.013101 Invalid input. The product already exists.
         PRODUCT_IN_USE 403 IOTDA.013102 Operation not allowed. Devices exist under the product.
@@ -440,6 +450,8 @@ mod tests {
         OTHER_VERSION 403 IOTDA.014102 Operation not allowed. The shadow has another version.
         NOT_A_CHILD 403 IOTDA.014103 Operation not allowed. Only the gateway of a sub-device can be changed.
         OTHER_APP 403 IOTDA.014104 Operation not allowed. The gateway belongs to another application.
+        NO_CERTIFICATE 404 IOTDA.014105 The certificate does not exist.
+        CERTIFICATE_IN_USE 403 IOTDA.014106 Operation not allowed. Actions use the certificate.
         ");
     }
 

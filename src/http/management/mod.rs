@@ -3,6 +3,7 @@
 
 mod apps;
 mod audit;
+mod certificates;
 mod devices;
 mod event_kinds;
 mod events;
@@ -44,6 +45,7 @@ use crate::history::History;
 use crate::ingest::ActivityBook;
 use crate::observability::Metrics;
 use crate::routing::Routing;
+use crate::routing::egress::AddressPolicy;
 use crate::shadow::Shadows;
 use crate::storage::{Change, Payload, Stores};
 pub use stream::Readers;
@@ -61,6 +63,8 @@ pub struct ManagementState {
     pub streams: Readers,
     /// Rules at work.
     pub routing: Option<Routing>,
+    /// Which addresses targets may have.
+    pub targets: Arc<AddressPolicy>,
     /// Devices' shadows.
     pub shadows: Shadows,
     /// The time.
@@ -158,7 +162,32 @@ fn paths() -> OpenApiRouter<ManagementState> {
         .routes(routes!(stream::handle))
         .routes(routes!(trace::handle))
         .routes(routes!(audit::handle))
-        .routes(routes!(routing_rules::test_rule::handle));
+        .routes(routes!(routing_rules::test_rule::handle))
+        .routes(routes!(
+            routing_rules::create_rule::handle,
+            routing_rules::list_rules::handle
+        ))
+        .routes(routes!(
+            routing_rules::show_rule::handle,
+            routing_rules::update_rule::handle,
+            routing_rules::delete_rule::handle
+        ))
+        .routes(routes!(
+            routing_rules::create_action::handle,
+            routing_rules::list_actions::handle
+        ))
+        .routes(routes!(
+            routing_rules::show_action::handle,
+            routing_rules::update_action::handle,
+            routing_rules::delete_action::handle
+        ))
+        .routes(routes!(routing_rules::rotate_secret::handle))
+        .routes(routes!(certificates::add::handle, certificates::list::handle))
+        .routes(routes!(
+            certificates::show::handle,
+            certificates::update::handle,
+            certificates::delete::handle
+        ));
     OpenApiRouter::default()
         .nest("/v5/iot/{project_id}", unbuilt::add_to(project))
         .routes(routes!(projects::handle))

@@ -3,6 +3,7 @@
 //! dispatcher's to decide, from what it was told.
 
 pub mod http;
+pub mod target;
 
 use std::time::Duration;
 

@@ -1,0 +1,28 @@
+//! `DELETE …/routing-rule/rules/{rule_id}`.
+
+use axum::extract::State;
+use http::StatusCode;
+
+use super::path::RulePath;
+use crate::http::error::ApiError;
+use crate::http::extract::principal::Writer;
+use crate::http::management::{ManagementState, change};
+use crate::storage::Payload;
+
+/// Deletes a rule, its actions, and what they have not delivered yet.
+#[utoipa::path(
+    delete, path = "/routing-rule/rules/{rule_id}", operation_id = "delete_routing_rule", tag = "routing",
+    responses((status = NO_CONTENT)),
+)]
+pub async fn handle(
+    State(state): State<ManagementState>,
+    writer: Writer,
+    path: RulePath,
+) -> Result<StatusCode, ApiError> {
+    let change = change(&state, writer, Payload::empty());
+    if state.stores.routing.delete_rule(&path.0, change).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(path.missing())
+    }
+}
