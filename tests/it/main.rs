@@ -22,6 +22,7 @@ mod limits;
 mod management;
 mod openapi;
 mod order_of_checks;
+mod policies;
 mod power_loss;
 mod quickstart;
 mod registry;

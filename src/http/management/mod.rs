@@ -159,6 +159,7 @@ fn paths() -> OpenApiRouter<ManagementState> {
         .routes(routes!(trace::handle))
         .routes(routes!(audit::handle))
         .routes(routes!(routing_rules::test_rule::handle));
+    let project = action_paths(policy_paths(project));
     OpenApiRouter::default()
         .nest("/v5/iot/{project_id}", unbuilt::add_to(project))
         .routes(routes!(projects::handle))
@@ -167,6 +168,40 @@ fn paths() -> OpenApiRouter<ManagementState> {
         .routes(routes!(health::readyz))
         .routes(routes!(metrics::handle))
         .routes(routes!(openapi::show))
+}
+
+/// Bounds on what waits and on what goes out.
+fn policy_paths(project: OpenApiRouter<ManagementState>) -> OpenApiRouter<ManagementState> {
+    use routing_rules::{backlog, flow_control};
+    project
+        .routes(routes!(backlog::create::handle, backlog::list::handle))
+        .routes(routes!(
+            backlog::show::handle,
+            backlog::update::handle,
+            backlog::delete::handle
+        ))
+        .routes(routes!(flow_control::create::handle, flow_control::list::handle))
+        .routes(routes!(
+            flow_control::show::handle,
+            flow_control::update::handle,
+            flow_control::delete::handle
+        ))
+}
+
+/// Actions at work.
+fn action_paths(project: OpenApiRouter<ManagementState>) -> OpenApiRouter<ManagementState> {
+    use routing_rules::{deliveries, upkeep};
+    project
+        .routes(routes!(deliveries::handle))
+        .routes(routes!(upkeep::try_out::handle))
+        .routes(routes!(upkeep::state::handle))
+        .routes(routes!(upkeep::pause::pause))
+        .routes(routes!(upkeep::pause::resume))
+        .routes(routes!(upkeep::replay::handle))
+        .routes(routes!(upkeep::list_letters::handle, upkeep::letters::drop_all))
+        .routes(routes!(upkeep::letters::replay_all))
+        .routes(routes!(upkeep::show_letter::handle, upkeep::letters::drop_one))
+        .routes(routes!(upkeep::letters::replay_one))
 }
 
 /// The document that `/openapi.json` shows; `device_host` is the address that devices are told.

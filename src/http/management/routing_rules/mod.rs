@@ -1,6 +1,11 @@
 //! Forwarding rules (management-api.md §9, routing.md §6).
 
+pub mod backlog;
+pub mod deliveries;
+pub mod flow_control;
+mod policy;
 pub mod test_rule;
+pub mod upkeep;
 
 use utoipa::ToSchema;
 
