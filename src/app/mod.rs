@@ -298,8 +298,7 @@ impl App {
             tracing::info!("forwarding is not available over PostgreSQL yet: no rule runs");
             return;
         };
-        let targets = &self.config.routing;
-        let policy = AddressPolicy::new(targets.allow_private_targets, targets.allowed_networks.clone());
+        let policy = address_policy(&self.config);
         let egress = Egress::new(policy, Arc::new(SystemLookup), EgressSettings::default());
         let channels = Channels::new(egress, Arc::new(SystemClock));
         routing.start(Arc::new(channels), &self.lifecycle);

@@ -93,8 +93,15 @@ error_table! {
     NO_RULE = NOT_FOUND, "IOTDA.010002", "The rule does not exist.";
     /// Management: an event that the log does not hold, or that no rule sees. Ours.
     NO_EVENT = NOT_FOUND, "IOTDA.010100", "The event does not exist.";
-    /// Management: no such action of a rule. Ours.
-    NO_ACTION = NOT_FOUND, "IOTDA.010101", "The action does not exist.";
+    /// Management: an action that does not exist. Ours.
+    NO_ACTION = NOT_FOUND, "IOTDA.010101", "The rule action does not exist.";
+    /// Management: a dead letter that does not exist. Ours.
+    NO_LETTER = NOT_FOUND, "IOTDA.010102", "The dead letter does not exist.";
+    /// Management: a backlog or flow-control policy that does not exist. Ours.
+    NO_POLICY = NOT_FOUND, "IOTDA.010103", "The policy does not exist.";
+    /// Management: more replays of an action than may run at once. Ours.
+    TOO_MANY_REPLAYS = FORBIDDEN, "IOTDA.010104",
+        "Operation not allowed. As many replays of the action as may be are in progress.";
     /// Management: no such product. The documentation shows no code; this one is ours.
     NO_PRODUCT = NOT_FOUND, "IOTDA.013100", "The product does not exist.";
     /// Management: a product id twice in one space. Ours.
@@ -435,7 +442,10 @@ mod tests {
         TOO_MANY_TAGS 403 IOTDA.004100 Operation not allowed. The number of tags has reached the upper limit (10).
         NO_RULE 404 IOTDA.010002 The rule does not exist.
         NO_EVENT 404 IOTDA.010100 The event does not exist.
-        NO_ACTION 404 IOTDA.010101 The action does not exist.
+        NO_ACTION 404 IOTDA.010101 The rule action does not exist.
+        NO_LETTER 404 IOTDA.010102 The dead letter does not exist.
+        NO_POLICY 404 IOTDA.010103 The policy does not exist.
+        TOO_MANY_REPLAYS 403 IOTDA.010104 Operation not allowed. As many replays of the action as may be are in progress.
         NO_PRODUCT 404 IOTDA.013100 The product does not exist.
         PRODUCT_EXISTS 400 IOTDA.013101 Invalid input. The product already exists.
         PRODUCT_IN_USE 403 IOTDA.013102 Operation not allowed. Devices exist under the product.

@@ -24,6 +24,7 @@ mod limits;
 mod management;
 mod openapi;
 mod order_of_checks;
+mod policies;
 mod postgres;
 mod power_loss;
 mod quickstart;

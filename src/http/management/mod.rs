@@ -47,7 +47,7 @@ use crate::observability::Metrics;
 use crate::routing::Routing;
 use crate::routing::egress::AddressPolicy;
 use crate::shadow::Shadows;
-use crate::storage::{Change, Payload, Stores};
+use crate::storage::{Change, Payload, RoutingStore, Stores};
 pub use stream::Readers;
 
 /// What the management routes need.
@@ -85,6 +85,26 @@ pub struct ManagementState {
     pub document: Document,
     /// No traffic for this long reads as OFFLINE, milliseconds.
     pub offline_after_ms: i64,
+}
+
+impl ManagementState {
+    /// Rules at work.
+    fn routing(&self) -> Result<&Routing, ApiError> {
+        self.routing.as_ref().ok_or_else(no_forwarding)
+    }
+
+    /// The rules, actions and policies that are kept.
+    fn rules(&self) -> Result<&Arc<dyn RoutingStore>, ApiError> {
+        let stores = self.stores.routing.as_ref();
+        stores.map(|stores| &stores.rules).ok_or_else(no_forwarding)
+    }
+}
+
+fn no_forwarding() -> ApiError {
+    ApiError::new(
+        ErrorKind::NOT_BUILT,
+        "Forwarding is not available over PostgreSQL yet.",
+    )
 }
 
 impl FromRef<ManagementState> for BodyBudget {
@@ -188,6 +208,7 @@ fn paths() -> OpenApiRouter<ManagementState> {
             certificates::update::handle,
             certificates::delete::handle
         ));
+    let project = action_paths(policy_paths(project));
     OpenApiRouter::default()
         .nest("/v5/iot/{project_id}", unbuilt::add_to(project))
         .routes(routes!(projects::handle))
@@ -196,6 +217,40 @@ fn paths() -> OpenApiRouter<ManagementState> {
         .routes(routes!(health::readyz))
         .routes(routes!(metrics::handle))
         .routes(routes!(openapi::show))
+}
+
+/// Bounds on what waits and on what goes out.
+fn policy_paths(project: OpenApiRouter<ManagementState>) -> OpenApiRouter<ManagementState> {
+    use routing_rules::{backlog, flow_control};
+    project
+        .routes(routes!(backlog::create::handle, backlog::list::handle))
+        .routes(routes!(
+            backlog::show::handle,
+            backlog::update::handle,
+            backlog::delete::handle
+        ))
+        .routes(routes!(flow_control::create::handle, flow_control::list::handle))
+        .routes(routes!(
+            flow_control::show::handle,
+            flow_control::update::handle,
+            flow_control::delete::handle
+        ))
+}
+
+/// Actions at work.
+fn action_paths(project: OpenApiRouter<ManagementState>) -> OpenApiRouter<ManagementState> {
+    use routing_rules::{deliveries, upkeep};
+    project
+        .routes(routes!(deliveries::handle))
+        .routes(routes!(upkeep::try_out::handle))
+        .routes(routes!(upkeep::state::handle))
+        .routes(routes!(upkeep::pause::pause))
+        .routes(routes!(upkeep::pause::resume))
+        .routes(routes!(upkeep::replay::handle))
+        .routes(routes!(upkeep::list_letters::handle, upkeep::letters::drop_all))
+        .routes(routes!(upkeep::letters::replay_all))
+        .routes(routes!(upkeep::show_letter::handle, upkeep::letters::drop_one))
+        .routes(routes!(upkeep::letters::replay_one))
 }
 
 /// The document that `/openapi.json` shows; `device_host` is the address that devices are told.

@@ -49,8 +49,7 @@ pub async fn handle(
         .map_err(|error| ApiError::new(ErrorKind::INTERNAL, error.to_string()))?;
     let change = change(&state, writer.making(&id), Payload::empty());
     let stored = state
-        .stores
-        .routing
+        .rules()?
         .create_certificate(id, Some(app.app_id), asked.content, change)
         .await?;
     Ok((StatusCode::CREATED, Json(CertificateView::of(&stored))))

@@ -63,8 +63,7 @@ pub async fn handle(
     let change = change(&state, writer.making(&rule_id), Payload::empty());
     let text = asked.text(app_id);
     let rule = state
-        .stores
-        .routing
+        .rules()?
         .create_rule(NewRule { rule_id, text }, change)
         .await?;
     Ok((StatusCode::CREATED, Json(RuleView::of(rule))))

@@ -1,22 +1,26 @@
 //! Forwarding rules (management-api.md §9, routing.md §6).
 
+mod action_view;
+pub mod backlog;
 pub mod create_action;
 pub mod create_rule;
 pub mod delete_action;
 pub mod delete_rule;
+pub mod deliveries;
+pub mod flow_control;
 pub mod list_actions;
 pub mod list_rules;
+mod path;
+mod policy;
 pub mod rotate_secret;
+mod rule_view;
 pub mod show_action;
 pub mod show_rule;
+mod target;
 pub mod test_rule;
 pub mod update_action;
 pub mod update_rule;
-
-mod action_view;
-mod path;
-mod rule_view;
-mod target;
+pub mod upkeep;
 
 use utoipa::ToSchema;
 

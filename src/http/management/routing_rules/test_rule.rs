@@ -117,7 +117,7 @@ async fn event(state: &ManagementState, fields: &Fields<'_>) -> Result<Tried, Ap
 }
 
 /// `"7"`; also `7`.
-fn position(text: &str) -> Option<Position> {
+pub(super) fn position(text: &str) -> Option<Position> {
     let digits = text
         .strip_prefix('"')
         .and_then(|text| text.strip_suffix('"'))
