@@ -18,6 +18,9 @@ pub const KINDS: [EventKind; 4] = [
     EventKind::DeviceDeleted,
 ];
 
+/// The longest service id of a product model, in characters (management-api.md §4.2).
+const LONGEST_SERVICE_ID: usize = 64;
+
 /// What one device's shadow may hold. What a report says beyond is left out; desired values beyond are refused before
 /// they are appended (see [`DeviceShadow::admits`]), for what was answered 200 stays.
 #[derive(Clone, Copy, Debug)]
@@ -133,6 +136,12 @@ pub struct DeviceShadow {
     cleared: bool,
 }
 
+/// Whether a model could have a service of this id. With validation mode `flag` a device may report others, which no store
+/// has to be able to keep as a key.
+fn is_service_id(service_id: &str) -> bool {
+    !service_id.contains('\0') && service_id.chars().count() <= LONGEST_SERVICE_ID
+}
+
 /// The payload of a report or of desired values.
 #[derive(Deserialize)]
 struct Body<'a> {
@@ -222,6 +231,10 @@ impl DeviceShadow {
         };
         let mut whole = true;
         for entry in body.services {
+            if !is_service_id(&entry.service_id) {
+                whole = false;
+                continue;
+            }
             let service_id = entry.service_id.clone();
             let known = self.services.get(&service_id);
             let is_beyond = |limits: ShadowLimits| known.is_none() && self.services.len() >= limits.services;
@@ -344,6 +357,17 @@ mod tests {
             assert_eq!(shadow.apply(&event, LIMITS), whole);
         }
         assert_eq!(shadow.services.len(), 2);
+    }
+
+    #[test]
+    fn a_service_that_no_model_can_have_is_left_out() {
+        let mut shadow = DeviceShadow::default();
+        for service_id in [r"a\u0000".to_owned(), "x".repeat(65)] {
+            let payload =
+                format!(r#"{{"services":[{{"service_id":"{service_id}","properties":{{"a":1}}}}]}}"#);
+            assert!(!shadow.apply(&event(EventKind::PropertyReport, &payload), LIMITS));
+        }
+        assert!(shadow.services.is_empty());
     }
 
     #[test]

@@ -134,8 +134,8 @@ pub async fn copy_to_postgres(
     if copy::forwards(&mut source).await? {
         return Err(CopyFailure::Forwarding);
     }
-    let mut target = postgres::copy_target::open(to, options).await?;
     let total = copy::total(&mut source).await?;
+    let mut target = postgres::copy_target::open(to, options).await?;
     let last = sqlite::copy_source::last_given(&mut source, "events").await?;
     let first = copy::first_position(&mut source).await?.unwrap_or(last + 1);
     postgres::copy_target::make_room(&mut target, (first, last), options.partition_rows).await?;

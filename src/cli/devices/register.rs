@@ -31,21 +31,27 @@ pub(super) async fn register(management: &Management, row: &Row) -> Result<Noted
         check_caller(&answer)?;
         return Ok(refusal(&answer));
     };
+    // Noted whatever becomes of the tags: it is told here alone.
+    let secret = shown.pointer("/auth_info/secret").and_then(Value::as_str);
+    let secret = secret.unwrap_or_default().to_owned();
     if let Some(tags) = row.tags() {
         let answer = management
             .call(&Method::POST, "/tags/bind-resource", tags)
             .await?;
         if answer.status != StatusCode::OK {
+            check_caller(&answer)?;
             let text = format!("registered, but its tags were refused: {}", answer.message());
-            return Ok(refused(answer.code(), text));
+            return Ok(Noted {
+                secret,
+                ..refused(answer.code(), text)
+            });
         }
     }
-    let secret = shown.pointer("/auth_info/secret").and_then(Value::as_str);
     Ok(Noted {
         state,
         code: String::new(),
         message: String::new(),
-        secret: secret.unwrap_or_default().to_owned(),
+        secret,
     })
 }
 

@@ -111,6 +111,10 @@ impl Connector {
     /// One without a bound on its statements: a step of the schema takes what it takes.
     pub(super) async fn connect_for_migration(&self) -> std::result::Result<PgConnection, sqlx::Error> {
         let mut connection = self.connect_with(&self.options).await?;
+        // A copy rests within its transaction for as long as the other database takes to read.
+        sqlx::query("SET idle_in_transaction_session_timeout = 0")
+            .execute(&mut connection)
+            .await?;
         let (fsync,): (String,) = sqlx::query_as("SHOW fsync").fetch_one(&mut connection).await?;
         if fsync != "on" {
             tracing::warn!("the database server runs with fsync={fsync}: what was answered 200 can be lost");

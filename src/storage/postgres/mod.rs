@@ -76,7 +76,7 @@ pub enum OpenError {
     /// Its secrets are sealed under another master key.
     #[error(
         "the master key is not the one that the database of storage.url was made with, so its secrets cannot be read: put \
-         the original key in place (secrets.key_file, or FIELDGATE__SECRETS__KEY), or point storage.url at another database"
+         the original key back (secrets.key_file, or FIELDGATE__SECRETS__KEY), or point storage.url at another database"
     )]
     WrongMasterKey,
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::{SECRET, poll, send};
-use crate::harness::{Gate, Sse, program_output, report};
+use crate::harness::{Gate, Sse, on_sqlite, program_output, report};
 
 /// A server with two devices of two products, their tokens, and the sequence at which they were there.
 fn two_devices() -> (Gate, String, String, i64) {
@@ -233,6 +233,10 @@ fn a_stream_ends_with_the_server_and_does_not_hold_it_up() {
 
 #[test]
 fn what_retention_has_passed_is_told() {
+    // PostgreSQL drops whole partitions, and closes one early by leaving positions out.
+    if !on_sqlite() {
+        return;
+    }
     let gate = Gate::builder()
         .unlimited()
         .with("RETENTION__BYTES", "2000000")
