@@ -16,6 +16,7 @@ mod device_paths;
 mod faults;
 mod field_rules;
 mod foreign;
+mod forwarding;
 mod harness;
 mod import;
 mod keys;
