@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_migration_file_is_in_the_program_and_in_both_dialects() {
+    fn every_migration_file_is_in_the_program_and_of_the_same_number_in_sqlite() {
         for (folder, steps) in [("", MAIN), ("/followers", FOLLOWERS)] {
             let files = |dialect: &str| {
                 let mut files: Vec<_> = std::fs::read_dir(format!("migrations/{dialect}{folder}"))
@@ -112,7 +112,8 @@ mod tests {
                 .map(|(number, name, _)| format!("{number:04}_{name}.sql"))
                 .collect();
             assert_eq!(files("postgres"), named);
-            assert_eq!(files("sqlite"), named);
+            // SQLite's go on with those of forwarding, which is not kept here yet.
+            assert!(files("sqlite").starts_with(&named), "{named:?}");
         }
     }
 }

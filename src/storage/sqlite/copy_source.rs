@@ -36,12 +36,30 @@ pub(in crate::storage) async fn open(
     }
     let check = settings::check(&mut connection, secrets).await;
     match check.map_err(|error| fault(&error))? {
-        KeyCheck::Right => Ok(connection),
-        KeyCheck::First => Err(fault(&"it holds nothing")),
-        KeyCheck::Wrong => Err(OpenError::WrongMasterKey {
-            path: path.display().to_string(),
-        }),
+        KeyCheck::Right => {}
+        KeyCheck::First => return Err(fault(&"it holds nothing")),
+        KeyCheck::Wrong => {
+            return Err(OpenError::WrongMasterKey {
+                path: path.display().to_string(),
+            });
+        }
     }
+    if forwards(&mut connection).await.map_err(|error| fault(&error))? {
+        return Err(fault(
+            &"it has forwarding rules, policies or target certificates, which PostgreSQL does not keep yet: delete them first",
+        ));
+    }
+    Ok(connection)
+}
+
+/// Whether it holds what the target has no tables for; leaving it behind silently would stop deliveries.
+async fn forwards(connection: &mut SqliteConnection) -> Result<bool> {
+    let query = Statement::new(
+        "SELECT EXISTS (SELECT 1 FROM rules) OR EXISTS (SELECT 1 FROM backlog_policies)
+         OR EXISTS (SELECT 1 FROM flow_control_policies) OR EXISTS (SELECT 1 FROM ca_certificates)",
+    );
+    let rows = Session::rows(connection, query).await?;
+    rows.first().map_or(Ok(false), |row| Ok(row.int_at(0)? != 0))
 }
 
 async fn migrate(path: &Path, steps: migrations::Steps) -> std::result::Result<(), OpenError> {
