@@ -139,11 +139,11 @@ impl GuardedClient {
                     _ => CallFault::Unreachable(fault.to_string()),
                 };
             }
-            if let Some(fault) = as_tls(deepest) {
+            if let Some(fault) = deepest.downcast_ref::<rustls::Error>() {
                 return CallFault::Unreachable(trust::describe(fault));
             }
-            let Some(source) = deepest.source() else { break };
-            deepest = source;
+            let Some(cause) = cause(deepest) else { break };
+            deepest = cause;
         }
         match (error.is_connect(), error.is_timeout()) {
             (true, true) => CallFault::Unreachable(format!(
@@ -157,14 +157,15 @@ impl GuardedClient {
     }
 }
 
-/// The TLS library's error, which travels inside one of I/O.
-fn as_tls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    error.downcast_ref::<rustls::Error>().or_else(|| {
-        error
-            .downcast_ref::<std::io::Error>()?
-            .get_ref()?
-            .downcast_ref::<rustls::Error>()
-    })
+/// What is behind an error. One of I/O passes over what it wraps, the TLS library's among others.
+fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    let wrapped = error
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref);
+    match wrapped {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    }
 }
 
 /// Host and port, as the `Host` header has them.
