@@ -1,7 +1,7 @@
 //! Forwarding as those who set it up see it: rules, actions and CAs over the API, and what then comes to a target.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
@@ -89,9 +89,9 @@ fn serve(mut stream: impl Read + Write, pushes: &Sender<Push>) {
     loop {
         let end = held.windows(4).position(|four| four == b"\r\n\r\n");
         if let Some(end) = end {
-            let head = String::from_utf8(held[..end].to_vec()).unwrap();
+            let lines = String::from_utf8(held[..end].to_vec()).unwrap();
             let mut headers = http::HeaderMap::new();
-            for line in head.lines().skip(1) {
+            for line in lines.lines().skip(1) {
                 let (name, value) = line.split_once(':').unwrap();
                 let name: http::HeaderName = name.parse().unwrap();
                 headers.append(name, value.trim().parse().unwrap());
@@ -551,7 +551,13 @@ fn what_cannot_be_is_refused_by_name() {
         &http_action("none", &json!({"url": url})).to_string(),
     )
     .assert_refused(404, "IOTDA.010002", "none");
+}
 
+#[test]
+fn a_dead_letter_action_is_another_one_that_exists() {
+    let gate = Gate::start();
+    let rule_id = rule(&gate, &json!({}));
+    let url = "https://push.example.com/";
     let (one, _) = action(&gate, &rule_id, &json!({"url": url}));
     let (other, _) = action(&gate, &rule_id, &json!({"url": url}));
     let at = format!("{ACTIONS}/{one}");
