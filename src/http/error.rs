@@ -94,7 +94,7 @@ error_table! {
     /// Management: an event that the log does not hold, or that no rule sees. Ours.
     NO_EVENT = NOT_FOUND, "IOTDA.010100", "The event does not exist.";
     /// Management: an action that does not exist. Ours.
-    NO_ACTION = NOT_FOUND, "IOTDA.010101", "The rule action does not exist.";
+    NO_ACTION = NOT_FOUND, "IOTDA.010101", "The action does not exist.";
     /// Management: a dead letter that does not exist. Ours.
     NO_LETTER = NOT_FOUND, "IOTDA.010102", "The dead letter does not exist.";
     /// Management: a backlog or flow-control policy that does not exist. Ours.
@@ -442,7 +442,7 @@ mod tests {
         TOO_MANY_TAGS 403 IOTDA.004100 Operation not allowed. The number of tags has reached the upper limit (10).
         NO_RULE 404 IOTDA.010002 The rule does not exist.
         NO_EVENT 404 IOTDA.010100 The event does not exist.
-        NO_ACTION 404 IOTDA.010101 The rule action does not exist.
+        NO_ACTION 404 IOTDA.010101 The action does not exist.
         NO_LETTER 404 IOTDA.010102 The dead letter does not exist.
         NO_POLICY 404 IOTDA.010103 The policy does not exist.
         TOO_MANY_REPLAYS 403 IOTDA.010104 Operation not allowed. As many replays of the action as may be are in progress.

@@ -41,3 +41,4 @@ mod tail;
 mod tls;
 mod tokens;
 mod transport;
+mod upkeep;
