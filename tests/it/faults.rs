@@ -242,6 +242,9 @@ fn a_disk_that_hangs_keeps_nobody_waiting_longer_than_configured() {
 
 #[test]
 fn a_full_queue_is_refused_at_once() {
+    if !on_sqlite() {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let gate = Gate::builder()
