@@ -96,8 +96,14 @@ impl Server {
     }
 
     fn start_again(&self) {
+        // A process that was being made during the kill holds the memory until it sees that its parent is gone.
         script(&format!(
-            "postgres_do pg_ctl -D {0}/data -l {0}/log -w start >/dev/null",
+            "for attempt in 1 2 3 4 5; do
+                 if postgres_do pg_ctl -D {0}/data -l {0}/log -w start >/dev/null; then exit 0; fi
+                 sleep 1
+             done
+             as_root tail -20 {0}/log >&2
+             exit 1",
             self.folder
         ));
     }
