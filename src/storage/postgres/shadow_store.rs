@@ -33,7 +33,8 @@ impl ShadowStore for Postgres {
                 let mut transaction = self.pool.begin_with(begin).await?;
                 let cursor = sqlx::query_as("SELECT position FROM cursors WHERE name = $1").bind(SHADOW);
                 let cursor: Option<(i64,)> = cursor.fetch_optional(&mut *transaction).await?;
-                let query = "SELECT device_key, service_id, body FROM shadow WHERE device_key = ANY($1)";
+                let query = "SELECT device_key, service_id, body FROM shadow WHERE device_key = ANY($1)
+                    ORDER BY device_key, service_id";
                 let found = sqlx::query(query)
                     .bind(keys(devices))
                     .fetch_all(&mut *transaction)
