@@ -32,11 +32,14 @@ pub enum EventKind {
     ShadowCleared = 10,
     /// `device.status` / `update`; the payload is the envelope's body.
     StatusUpdated = 11,
+    /// A rule, an action or what they name changed; no payload. It marks the place in the log from which on the change holds:
+    /// whoever judges events reads what is set anew before it judges one behind it.
+    RoutingChanged = 12,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::PropertyReport,
         Self::MessageReport,
         Self::DeviceCreated,
@@ -48,11 +51,15 @@ impl EventKind {
         Self::DesiredSet,
         Self::ShadowCleared,
         Self::StatusUpdated,
+        Self::RoutingChanged,
     ];
 
     /// Whether it stays inside: no rule, stream or history shows it.
     pub const fn is_internal(self) -> bool {
-        matches!(self, Self::DesiredSet | Self::ShadowCleared)
+        matches!(
+            self,
+            Self::DesiredSet | Self::ShadowCleared | Self::RoutingChanged
+        )
     }
 
     /// The stored number.
@@ -74,6 +81,7 @@ impl EventKind {
             Self::ProductCreated | Self::ProductUpdated | Self::ProductDeleted => "product",
             Self::DesiredSet | Self::ShadowCleared => "device.shadow",
             Self::StatusUpdated => "device.status",
+            Self::RoutingChanged => "routing",
         }
     }
 
@@ -82,7 +90,11 @@ impl EventKind {
         match self {
             Self::PropertyReport | Self::MessageReport => "report",
             Self::DeviceCreated | Self::ProductCreated => "create",
-            Self::DeviceUpdated | Self::ProductUpdated | Self::DesiredSet | Self::StatusUpdated => "update",
+            Self::DeviceUpdated
+            | Self::ProductUpdated
+            | Self::DesiredSet
+            | Self::StatusUpdated
+            | Self::RoutingChanged => "update",
             Self::DeviceDeleted | Self::ProductDeleted | Self::ShadowCleared => "delete",
         }
     }

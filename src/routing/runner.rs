@@ -13,7 +13,7 @@ use super::channel::{Channel, Outcome, Outgoing, Report};
 use super::dispatcher::{Dispatcher, LIVE, Ticket};
 use super::flow::FlowControl;
 use super::judge::Judge;
-use super::tail::Tail;
+use super::tail::{Stretch, Tail};
 use crate::auth::secret::random_bytes;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::ids::Position;
@@ -34,6 +34,8 @@ pub(super) struct Setting {
     pub(super) action: Action,
     pub(super) judge: Arc<Judge>,
     pub(super) channel: Arc<dyn Channel>,
+    /// All of it was read when the log had come this far, or later.
+    pub(super) known: Position,
 }
 
 /// What the task, the saver and the API share of one action.
@@ -53,6 +55,20 @@ pub(super) struct Common {
     pub(super) flow: FlowControl,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) calls: usize,
+    /// What is set should be read anew.
+    pub(super) changed: Arc<Notify>,
+}
+
+impl Common {
+    /// What the live lane may judge: up to the first change of rules that is not known yet, which is asked for.
+    async fn known_stretch(&self, after: Position, setting: &Setting) -> Result<Stretch> {
+        let mut stretch = self.tail.read(after).await?;
+        if stretch.cut_behind(setting.known) {
+            stretch.up_to = stretch.up_to.filter(|up_to| *up_to > after);
+            self.changed.notify_one();
+        }
+        Ok(stretch)
+    }
 }
 
 impl Runner {
@@ -201,7 +217,11 @@ impl Runner {
         let Some(after) = self.dispatcher().loads_after(lane) else {
             return Ok(false);
         };
-        let stretch = common.tail.read(after).await?;
+        // Replays go by the rule as it is.
+        let stretch = match lane {
+            LIVE => common.known_stretch(after, setting).await?,
+            _ => common.tail.read(after).await?,
+        };
         let now = common.clock.now();
         let mut dispatcher = self.dispatcher();
         let Some(end) = dispatcher.loads_up_to(lane) else {
@@ -239,7 +259,7 @@ impl Runner {
             }
             dispatcher.scans_after()
         };
-        let stretch = common.tail.read(after).await?;
+        let stretch = common.known_stretch(after, setting).await?;
         let Some(up_to) = stretch.up_to else {
             return Ok(false);
         };

@@ -4,8 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
-
 use super::channel::{Outgoing, Report};
 use super::dispatcher::{Limits, Schedule, Standing};
 use super::flow::FlowControl;
@@ -125,7 +123,6 @@ pub struct Routing {
     metrics: Arc<Metrics>,
     common: Arc<Common>,
     runners: Arc<Runners>,
-    changed: Arc<Notify>,
 }
 
 impl Routing {
@@ -144,6 +141,7 @@ impl Routing {
             flow: FlowControl::default(),
             clock,
             calls: settings.calls,
+            changed: Arc::default(),
         };
         Some(Self {
             registry: stores.registry.clone(),
@@ -152,13 +150,12 @@ impl Routing {
             metrics,
             common: Arc::new(common),
             runners: Arc::default(),
-            changed: Arc::default(),
         })
     }
 
     /// Starts all actions; each runs until it is deleted or the instance stops.
     pub fn start(&self, ways: Arc<dyn WaysOut>, lifecycle: &Lifecycle) {
-        let heard = self.changed.clone();
+        let heard = self.common.changed.clone();
         self.registry.subscribe(Box::new(move |change| {
             if matches!(change, RegistryChange::Routing | RegistryChange::Everything) {
                 heard.notify_one();
@@ -171,7 +168,6 @@ impl Routing {
             ways,
             limits: limits(self.settings),
             metrics: self.metrics.clone(),
-            changed: self.changed.clone(),
             lifecycle: lifecycle.clone(),
             known: HashMap::new(),
             kept: None,
@@ -317,7 +313,7 @@ impl Routing {
     /// What became of an event, action by action. None: the log does not hold it.
     pub async fn deliveries(&self, position: Position) -> Result<Option<Vec<EventDelivery>>> {
         let found = self.common.tail.events(&[position]).await?;
-        let Some(event) = found.first() else {
+        let Some(event) = found.first().filter(|event| !event.is_mark()) else {
             return Ok(None);
         };
         let attempts = self.common.actions.attempts(position).await?;

@@ -5,14 +5,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::dispatcher::{Backlog, Dispatcher, Limits};
 use super::judge::Judge;
 use super::runner::{Common, Runner, Setting};
 use super::ways::{Closed, WaysOut};
-use crate::domain::ids::{ActionId, ActionKey, CertificateId};
+use crate::domain::ids::{ActionId, ActionKey, CertificateId, Position};
 use crate::lifecycle::Lifecycle;
 use crate::observability::Metrics;
 use crate::storage::{
@@ -54,7 +53,6 @@ pub(super) struct Supervisor {
     pub(super) ways: Arc<dyn WaysOut>,
     pub(super) limits: Limits,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) changed: Arc<Notify>,
     pub(super) lifecycle: Lifecycle,
     /// What each action was set up from.
     pub(super) known: HashMap<ActionKey, String>,
@@ -72,13 +70,15 @@ impl Supervisor {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                () = self.changed.notified() => {}
+                () = self.common.changed.notified() => {}
                 () = tokio::time::sleep(LOOK) => {}
             }
         }
     }
 
     async fn look(&mut self, stop: &CancellationToken) -> Result<()> {
+        // First: what is read after it holds every change up to it.
+        let known = self.common.log.bounds().await?.last;
         let actions = self.routing.actions().await?;
         let versions = self.routing.rule_versions().await?;
         let all = PageRequest {
@@ -91,7 +91,7 @@ impl Supervisor {
         self.common.flow.set(flow.items);
         let backlog = backlog(&self.routing.list_backlogs(&filter, all).await?.items);
         for action in &actions {
-            self.set_up(action, &versions, backlog, stop).await?;
+            self.set_up(action, &versions, (backlog, known), stop).await?;
         }
         let gone: Vec<_> = self
             .runners
@@ -101,7 +101,7 @@ impl Supervisor {
             .filter(|key| !actions.iter().any(|action| action.key == *key))
             .collect();
         for key in gone {
-            self.end(key).await;
+            self.end(key);
         }
         let keys: Vec<_> = actions.iter().map(|action| action.key).collect();
         if self.kept.as_ref() != Some(&keys) {
@@ -115,7 +115,7 @@ impl Supervisor {
         &mut self,
         action: &Action,
         versions: &[RuleVersion],
-        backlog: Backlog,
+        (backlog, known): (Backlog, Position),
         stop: &CancellationToken,
     ) -> Result<()> {
         let rule: Vec<_> = versions
@@ -150,6 +150,7 @@ impl Supervisor {
             if let Some(runner) = running {
                 runner.set(Setting {
                     action: action.clone(),
+                    known,
                     ..runner.setting()
                 });
             }
@@ -165,6 +166,7 @@ impl Supervisor {
             action: action.clone(),
             judge: Arc::new(judge),
             channel,
+            known,
         };
         match running {
             Some(runner) => {
@@ -206,16 +208,20 @@ impl Supervisor {
         Ok(())
     }
 
-    async fn end(&mut self, key: ActionKey) {
+    /// What is on its way to a slow target is waited for aside: others go on meanwhile.
+    fn end(&mut self, key: ActionKey) {
         self.known.remove(&key);
         let Some(runner) = self.runners.held().remove(&key) else {
             return;
         };
         runner.stop.cancel();
-        runner.ended.cancelled().await;
-        let action = runner.setting().action.action_id;
-        self.metrics.forget_action(action.as_str());
-        tracing::info!(action_id = %action, "an action was deleted");
+        let metrics = self.metrics.clone();
+        self.lifecycle.spawn("action's end", async move {
+            runner.ended.cancelled().await;
+            let action = runner.setting().action.action_id;
+            metrics.forget_action(action.as_str());
+            tracing::info!(action_id = %action, "an action was deleted");
+        });
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::envelope;
-use crate::domain::event::{DeviceDescription, StoredEvent};
+use crate::domain::event::{DeviceDescription, EventKind, StoredEvent};
 use crate::domain::ids::Position;
 use crate::storage::{EventLog, ReadLimit, Result};
 
@@ -29,13 +29,33 @@ pub struct Rendered {
     pub envelope: String,
 }
 
+impl Rendered {
+    /// Whether it tells that what is set changed here.
+    pub fn is_mark(&self) -> bool {
+        self.stored.event.kind == EventKind::RoutingChanged
+    }
+}
+
 /// What one read gave: everything after where it began, up to a position.
 #[derive(Clone, Debug, Default)]
 pub struct Stretch {
-    /// The events that rules see, oldest first.
+    /// The events that rules see, and the marks of what changed in rules, oldest first.
     pub events: Vec<Arc<Rendered>>,
     /// The log was looked through up to here.
     pub up_to: Option<Position>,
+}
+
+impl Stretch {
+    /// Leaves out everything from the first change of rules behind `known` on; whether there was one.
+    pub fn cut_behind(&mut self, known: Position) -> bool {
+        let changed = |event: &Arc<Rendered>| event.is_mark() && event.stored.position > known;
+        let Some(at) = self.events.iter().position(changed) else {
+            return false;
+        };
+        let mark = self.events.drain(at..).next();
+        self.up_to = mark.map(|mark| Position(mark.stored.position.0 - 1));
+        true
+    }
 }
 
 #[derive(Debug, Default)]
@@ -126,7 +146,10 @@ impl Tail {
     async fn render(&self, events: Vec<StoredEvent>) -> Result<Vec<Arc<Rendered>>> {
         let shown: Vec<_> = events
             .into_iter()
-            .filter(|stored| !stored.event.kind.is_internal())
+            .filter(|stored| {
+                let kind = stored.event.kind;
+                !kind.is_internal() || kind == EventKind::RoutingChanged
+            })
             .collect();
         let mut versions: Vec<_> = shown
             .iter()

@@ -137,7 +137,7 @@ fn set_up(gate: &Gate, url: &str) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let stores = fieldgate::app::open_beside(&config).await.unwrap();
-        let routing = stores.routing;
+        let routing = stores.routing.unwrap().rules;
         routing.create_rule(rule, change()).await.unwrap();
         routing.create_action(action, change()).await.unwrap().unwrap();
         routing.update_rule(&rule_id, active, change()).await.unwrap();

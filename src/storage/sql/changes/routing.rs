@@ -1,10 +1,13 @@
-//! Rules, actions, policies and certificates. None has an event of its own; a rule's version and an action's beginning take
-//! the position that the log has come to inside the same transaction.
+//! Rules, actions, policies and certificates. Each change places a mark in the log ([`EventKind::RoutingChanged`]); a rule's
+//! version and an action's beginning take its position, so that whoever reads the log up to there knows what to load.
+
+use bytes::Bytes;
 
 use super::super::{Session, Statement};
 use super::Changes;
 use crate::auth::secret::Secret;
 use crate::domain::clock::Timestamp;
+use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::ids::{ActionId, AppId, CertificateId, PolicyId, RuleId};
 use crate::storage::{
     ActionPatch, BacklogText, Change as Told, FlowControlText, NewAction, NewRule, RegistryChange, Result,
@@ -107,6 +110,15 @@ impl<S: Session> Changes<'_, S> {
             return Ok(RoutingOutcome::NotFound);
         }
         self.changed.push(RegistryChange::Routing);
+        self.place(NewEvent {
+            kind: EventKind::RoutingChanged,
+            device: None,
+            reported_by: None,
+            received: told.at,
+            request_id: told.request_id.clone(),
+            payload: Bytes::new(),
+            faults: None,
+        });
         self.done(told.at, told.request_id, told.deed).await?;
         Ok(RoutingOutcome::Done)
     }
@@ -115,10 +127,11 @@ impl<S: Session> Changes<'_, S> {
         Ok(self.session.execute(statement).await? > 0)
     }
 
-    /// The position that the log has come to, events that wait to be inserted included.
-    async fn last_given(&mut self) -> Result<i64> {
+    /// The position that the change's own mark will have, behind the events that wait to be inserted.
+    async fn mark(&mut self) -> Result<i64> {
         let waiting = i64::try_from(self.events.len()).unwrap_or(i64::MAX);
-        Ok(self.session.last_position().await?.saturating_add(waiting))
+        let last = self.session.last_position().await?;
+        Ok(last.saturating_add(waiting).saturating_add(1))
     }
 
     async fn delete_one(&mut self, table: &'static str, column: &'static str, id: &str) -> Result<bool> {
@@ -168,7 +181,7 @@ impl<S: Session> Changes<'_, S> {
 
     /// Versions that judge no event of the log any more go.
     async fn new_rule_version(&mut self, id: &RuleId) -> Result<()> {
-        let after = self.last_given().await?;
+        let after = self.mark().await?;
         let insert = Statement::new(
             "INSERT INTO rule_versions (rule_key, after_position, active, select_text, where_text)
              SELECT rule_key, $1, active, select_text, where_text FROM rules WHERE rule_id = $2
@@ -187,7 +200,7 @@ impl<S: Session> Changes<'_, S> {
     }
 
     async fn create_action(&mut self, new: &NewAction, at: Timestamp) -> Result<bool> {
-        let after = self.last_given().await?;
+        let after = self.mark().await?;
         let credentials = self.sealed(&new.action_id, CREDENTIALS, new.credentials.as_ref())?;
         let signing = self.sealed(&new.action_id, SIGNING, Some(&new.signing))?;
         let insert = Statement::new(
