@@ -118,6 +118,19 @@ macro_rules! contract {
             statuses::many_changes_are_told_in_steps,
             statuses::registrations_are_deleted_in_time_unless_they_were_heard,
             statuses::of_registrations_children_go_first,
+            routing::a_rule_holds_from_a_position_on,
+            routing::an_action_begins_where_the_log_ends_and_keeps_its_secrets,
+            routing::a_rule_goes_with_its_actions_and_listeners_hear_of_it,
+            routing::policies_and_certificates_are_kept,
+            routing::actions_are_saved_together_and_loaded_again,
+            routing::dead_letters_are_listed_replayed_and_dropped,
+            routing::the_newest_tries_of_an_action_stay,
+            forwarding::an_event_reaches_every_active_action_once_also_over_a_restart,
+            forwarding::a_rule_judges_each_event_as_it_was_when_the_event_came,
+            forwarding::a_target_that_is_away_delays_no_other_and_gets_everything_later,
+            forwarding::what_retention_takes_undelivered_is_counted,
+            forwarding::a_refused_event_is_a_dead_letter_that_can_be_sent_again,
+            forwarding::actions_are_paused_changed_and_deleted_while_they_run,
         ]);
     };
     ($backend:ident, $bed:expr, [$($module:ident::$case:ident),* $(,)?]) => {
@@ -136,23 +149,3 @@ macro_rules! contract {
 
 contract!(on_sqlite, crate::sqlite::bed());
 contract!(on_postgres, crate::postgres::bed());
-// What forwarding needs, which PostgreSQL does not have yet.
-contract!(
-    forwarding_on_sqlite,
-    crate::sqlite::bed(),
-    [
-        routing::a_rule_holds_from_a_position_on,
-        routing::an_action_begins_where_the_log_ends_and_keeps_its_secrets,
-        routing::a_rule_goes_with_its_actions_and_listeners_hear_of_it,
-        routing::policies_and_certificates_are_kept,
-        routing::actions_are_saved_together_and_loaded_again,
-        routing::dead_letters_are_listed_replayed_and_dropped,
-        routing::the_newest_tries_of_an_action_stay,
-        forwarding::an_event_reaches_every_active_action_once_also_over_a_restart,
-        forwarding::a_rule_judges_each_event_as_it_was_when_the_event_came,
-        forwarding::a_target_that_is_away_delays_no_other_and_gets_everything_later,
-        forwarding::what_retention_takes_undelivered_is_counted,
-        forwarding::a_refused_event_is_a_dead_letter_that_can_be_sent_again,
-        forwarding::actions_are_paused_changed_and_deleted_while_they_run,
-    ]
-);

@@ -105,7 +105,7 @@ pub struct App {
     certificates: Arc<CertificateStore>,
     metrics: Arc<Metrics>,
     streams: Readers,
-    routing: Option<Routing>,
+    routing: Routing,
     shadows: Shadows,
     activity: Arc<ActivityBook>,
     project_id: String,
@@ -294,14 +294,10 @@ impl App {
     }
 
     fn start_routing(&self) {
-        let Some(routing) = &self.routing else {
-            tracing::info!("forwarding is not available over PostgreSQL yet: no rule runs");
-            return;
-        };
         let policy = address_policy(&self.config);
         let egress = Egress::new(policy, Arc::new(SystemLookup), EgressSettings::default());
         let channels = Channels::new(egress, Arc::new(SystemClock));
-        routing.start(Arc::new(channels), &self.lifecycle);
+        self.routing.start(Arc::new(channels), &self.lifecycle);
     }
 
     fn start_followers(&self, hangups: lifecycle::Hangups) {

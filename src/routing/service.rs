@@ -17,8 +17,7 @@ use crate::domain::ids::{ActionId, DeviceKey, Position, RuleId};
 use crate::lifecycle::Lifecycle;
 use crate::observability::Metrics;
 use crate::storage::{
-    AttemptRow, Letter, Page, PageRequest, ReadLimit, Registry, RegistryChange, Result, RoutingStore,
-    RoutingStores, Stores,
+    AttemptRow, Letter, Page, PageRequest, ReadLimit, Registry, RegistryChange, Result, RoutingStore, Stores,
 };
 
 /// What the configuration says of routing.
@@ -126,31 +125,30 @@ pub struct Routing {
 }
 
 impl Routing {
-    /// Over these stores; nothing runs yet. None: they hold nothing of forwarding.
+    /// Over these stores; nothing runs yet.
     pub fn new(
         stores: &Stores,
         settings: RoutingSettings,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
-    ) -> Option<Self> {
-        let RoutingStores { rules, actions } = stores.routing.clone()?;
+    ) -> Self {
         let common = Common {
             log: stores.log.clone(),
-            actions,
+            actions: stores.actions.clone(),
             tail: Tail::new(stores.log.clone(), settings.tail_bytes),
             flow: FlowControl::default(),
             clock,
             calls: settings.calls,
             changed: Arc::default(),
         };
-        Some(Self {
+        Self {
             registry: stores.registry.clone(),
-            rules,
+            rules: stores.rules.clone(),
             settings,
             metrics,
             common: Arc::new(common),
             runners: Arc::default(),
-        })
+        }
     }
 
     /// Starts all actions; each runs until it is deleted or the instance stops.

@@ -60,6 +60,25 @@ pub(super) const TABLES: &[Table] = &[
     table!("audit", 1, [
         audit_key Int, at_ms Int, request_id Bytes, actor Text, action Text, resource Text, origin Text, outcome Text,
     ]),
+    table!("rules", 1, [
+        rule_key Int, rule_id Text, name Text, description Text, resource Text, event Text, app_id Text, active Flag,
+        select_text Text, where_text Text, created_ms Int,
+    ]),
+    table!("rule_versions", 2, [
+        rule_key Int, after_position Int, active Flag, select_text Text, where_text Text,
+    ]),
+    table!("actions", 1, [
+        action_key Int, action_id Text, rule_key Int, channel Text, detail Text, credentials Bytes, signing Bytes,
+        previous_signing Bytes, previous_until_ms Int, dead_letter_action Text, paused Flag, after_position Int,
+        created_ms Int,
+    ]),
+    table!("backlog_policies", 1, [
+        policy_key Int, policy_id Text, name Text, description Text, size_bytes Int, time_seconds Int,
+    ]),
+    table!("flow_control_policies", 1, [
+        policy_key Int, policy_id Text, name Text, description Text, scope Text, scope_value Text, tps Int,
+    ]),
+    table!("ca_certificates", 1, [certificate_key Int, certificate_id Text, app_id Text, pem Text, created_ms Int]),
     table!("cursors", 1, [name Text, position Int]),
     table!("history", 1, [position Int, device_key Int, kind Int, received_ms Int]),
     table!("device_activity", 1, [device_key Int, token_instants Bytes, last_seen_ms Int]),
@@ -70,6 +89,24 @@ pub(super) const TABLES: &[Table] = &[
     table!("shadow", 2, [device_key Int, service_id Text, body Text]),
     table!("device_status", 1, [
         device_key Int, online Flag, changed_ms Int, active_ms Int, announced Flag,
+    ]),
+    table!("action_lanes", 2, [
+        action_key Int, lane Int, settled Int, settled_taken Int, settled_bytes Int, scanned Int, scanned_taken Int,
+        scanned_bytes Int, up_to Int, device_key Int, outcomes Text, marks Text,
+    ]),
+    table!("action_counters", 1, [
+        action_key Int, taken Int, taken_bytes Int, delivered Int, dead Int, dropped_by_size Int, dropped_by_time Int,
+        dropped_by_retention Int, next_lane Int,
+    ]),
+    table!("action_parked", 3, [
+        action_key Int, lane Int, position Int, device_key Int, bytes Int, received_ms Int, tries Int, failed_ms Int,
+    ]),
+    table!("action_letters", 1, [
+        letter_id Int, action_key Int, position Int, device_key Int, device_id Text, product_id Text, app_id Text,
+        received_ms Int, body Bytes, reason Text, attempts Int, at_ms Int, forwarded Flag, replaying Flag, counted Flag,
+    ]),
+    table!("action_attempts", 1, [
+        attempt_id Int, action_key Int, position Int, at_ms Int, outcome Text, detail Text, took_ms Int,
     ]),
     table!("events", 1, [
         position Int, kind Int, device_key Int, version_key Int, reported_by Int, received_ms Int, request_id Bytes,
@@ -84,7 +121,14 @@ pub(super) const SEQUENCES: &[(&str, &str)] = &[
     ("device_versions", "version_key"),
     ("devices", "device_key"),
     ("audit", "audit_key"),
+    ("rules", "rule_key"),
+    ("actions", "action_key"),
+    ("backlog_policies", "policy_key"),
+    ("flow_control_policies", "policy_key"),
+    ("ca_certificates", "certificate_key"),
     ("trace", "id"),
+    ("action_letters", "letter_id"),
+    ("action_attempts", "attempt_id"),
 ];
 
 /// What a table holds, in short.
@@ -286,25 +330,6 @@ pub(super) async fn copy(
         }
     }
     Ok(digests)
-}
-
-/// Tables that PostgreSQL does not have yet. Rules take their versions and actions with them, actions what they keep.
-const FORWARDING: &[&str] = &[
-    "rules",
-    "backlog_policies",
-    "flow_control_policies",
-    "ca_certificates",
-];
-
-/// Whether there is anything of forwarding, which is not copied.
-pub(super) async fn forwards(source: &mut impl Session) -> Result<bool> {
-    for table in FORWARDING {
-        let any = Statement::new(format!("SELECT 1 FROM {table} LIMIT 1"));
-        if !source.rows(any).await?.is_empty() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 /// How many rows there are to copy.

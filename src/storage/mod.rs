@@ -71,15 +71,6 @@ pub struct Page<T> {
     pub total: i64,
 }
 
-/// What forwarding needs of a backend.
-#[derive(Clone)]
-pub struct RoutingStores {
-    /// Rules, actions, policies and certificates.
-    pub rules: Arc<dyn RoutingStore>,
-    /// What actions keep.
-    pub actions: Arc<dyn ActionStore>,
-}
-
 /// A backend's roles, as the composition root hands them out.
 #[derive(Clone)]
 pub struct Stores {
@@ -93,8 +84,10 @@ pub struct Stores {
     pub shadows: Arc<dyn ShadowStore>,
     /// Devices' status.
     pub statuses: Arc<dyn StatusStore>,
-    /// What forwarding needs; a backend may have none.
-    pub routing: Option<RoutingStores>,
+    /// Rules, actions, policies and certificates.
+    pub rules: Arc<dyn RoutingStore>,
+    /// What actions keep.
+    pub actions: Arc<dyn ActionStore>,
     /// Settings and keys.
     pub settings: Arc<dyn Settings>,
     /// Who changed what.
@@ -110,12 +103,6 @@ pub enum CopyFailure {
     /// The target does not open, or is not empty.
     #[error(transparent)]
     Target(#[from] postgres::OpenError),
-    /// The target could not do what the source does.
-    #[error(
-        "the source has routing rules, forwarding policies or CA certificates, and forwarding is not available over \
-         PostgreSQL yet: delete them first, or stay with SQLite"
-    )]
-    Forwarding,
     /// On the way.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -131,9 +118,6 @@ pub async fn copy_to_postgres(
     mut progress: impl FnMut(u64, u64, &str),
 ) -> std::result::Result<Vec<Digest>, CopyFailure> {
     let mut source = sqlite::copy_source::open(from, secrets).await?;
-    if copy::forwards(&mut source).await? {
-        return Err(CopyFailure::Forwarding);
-    }
     let total = copy::total(&mut source).await?;
     let mut target = postgres::copy_target::open(to, options).await?;
     let last = sqlite::copy_source::last_given(&mut source, "events").await?;

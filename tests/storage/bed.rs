@@ -51,12 +51,12 @@ impl Bed {
 
     /// Rules, actions, policies and certificates.
     pub fn rules(&self) -> &dyn RoutingStore {
-        self.stores.routing.as_ref().unwrap().rules.as_ref()
+        self.stores.rules.as_ref()
     }
 
     /// What actions keep.
     pub fn actions(&self) -> &dyn ActionStore {
-        self.stores.routing.as_ref().unwrap().actions.as_ref()
+        self.stores.actions.as_ref()
     }
 
     /// Closed and opened again, as after a restart.

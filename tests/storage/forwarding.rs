@@ -124,7 +124,7 @@ impl Works {
             save_interval: Duration::from_millis(10),
         };
         let metrics = Arc::new(Metrics::new().unwrap());
-        let routing = Routing::new(&bed.stores, settings, Arc::new(SystemClock), metrics).unwrap();
+        let routing = Routing::new(&bed.stores, settings, Arc::new(SystemClock), metrics);
         routing.start(Arc::new(Ways(targets.clone())), &lifecycle);
         Self {
             bed,
@@ -363,19 +363,23 @@ pub async fn what_retention_takes_undelivered_is_counted(bed: Bed) {
         step_rows: u32::try_from(sent[0] - 1 + 100).unwrap(),
     };
     works.bed.stores.log.purge(oldest).await.unwrap();
+    // PostgreSQL drops a whole partition, and so all.
+    let first = works.bed.stores.log.bounds().await.unwrap().first;
+    let gone = sent.iter().filter(|position| **position < first.0).count();
+    assert!(gone >= 100, "{gone}");
     let dropped = |state: &ActionState| state.standing.counters.dropped_by_retention > 0;
     let state = works.until("to-r", dropped).await;
     // The first ten are in memory.
-    assert_eq!(state.standing.counters.dropped_by_retention, 90);
+    assert_eq!(state.standing.counters.dropped_by_retention, gone as u64 - 10);
     let works = works.restarted().await;
     works
         .until("to-r", |state| {
-            state.standing.counters.dropped_by_retention == 100
+            state.standing.counters.dropped_by_retention == gone as u64
         })
         .await;
     works.targets.answer("to-r", Outcome::Delivered);
     works.settled("to-r").await;
-    assert_eq!(sorted(works.targets.positions("to-r")), sent[100..]);
+    assert_eq!(sorted(works.targets.positions("to-r")), sent[gone..]);
     works.stop().await;
 }
 
@@ -457,7 +461,7 @@ pub async fn actions_are_paused_changed_and_deleted_while_they_run(bed: Bed) {
         paused: Some(paused),
         ..ActionPatch::default()
     };
-    let routing = works.bed.stores.routing.clone().unwrap().rules;
+    let routing = works.bed.stores.rules.clone();
     let action = id("to-r");
     routing
         .update_action(&action, patch(true), told(""))

@@ -56,7 +56,7 @@ CREATE TABLE action_letters (
     counted INTEGER NOT NULL
 );
 CREATE INDEX action_letters_by_action ON action_letters (action_key, letter_id);
-CREATE INDEX action_letters_to_replay ON action_letters (action_key, letter_id) WHERE replaying = 1;
+CREATE INDEX action_letters_to_replay ON action_letters (action_key, letter_id) WHERE replaying;
 CREATE TABLE action_attempts (
     attempt_id INTEGER PRIMARY KEY AUTOINCREMENT,
     action_key INTEGER NOT NULL,

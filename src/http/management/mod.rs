@@ -47,7 +47,7 @@ use crate::observability::Metrics;
 use crate::routing::Routing;
 use crate::routing::egress::AddressPolicy;
 use crate::shadow::Shadows;
-use crate::storage::{Change, Payload, RoutingStore, Stores};
+use crate::storage::{Change, Payload, Stores};
 pub use stream::Readers;
 
 /// What the management routes need.
@@ -62,7 +62,7 @@ pub struct ManagementState {
     /// Those who read events as they come.
     pub streams: Readers,
     /// Rules at work.
-    pub routing: Option<Routing>,
+    pub routing: Routing,
     /// Which addresses targets may have.
     pub targets: Arc<AddressPolicy>,
     /// Devices' shadows.
@@ -85,26 +85,6 @@ pub struct ManagementState {
     pub document: Document,
     /// No traffic for this long reads as OFFLINE, milliseconds.
     pub offline_after_ms: i64,
-}
-
-impl ManagementState {
-    /// Rules at work.
-    fn routing(&self) -> Result<&Routing, ApiError> {
-        self.routing.as_ref().ok_or_else(no_forwarding)
-    }
-
-    /// The rules, actions and policies that are kept.
-    fn rules(&self) -> Result<&Arc<dyn RoutingStore>, ApiError> {
-        let stores = self.stores.routing.as_ref();
-        stores.map(|stores| &stores.rules).ok_or_else(no_forwarding)
-    }
-}
-
-fn no_forwarding() -> ApiError {
-    ApiError::new(
-        ErrorKind::NOT_BUILT,
-        "Forwarding is not available over PostgreSQL yet.",
-    )
 }
 
 impl FromRef<ManagementState> for BodyBudget {

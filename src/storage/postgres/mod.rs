@@ -143,7 +143,8 @@ pub async fn open(
         followers: postgres.clone(),
         shadows: postgres.clone(),
         statuses: postgres.clone(),
-        routing: None,
+        rules: postgres.clone(),
+        actions: postgres.clone(),
         settings: postgres.clone(),
         audit: postgres,
     })
@@ -244,6 +245,22 @@ impl SqlStore for Postgres {
             query!(entry).execute(&mut *transaction).await?;
             transaction.commit().await?;
             Ok(true)
+        })
+        .await
+    }
+
+    async fn keep(&self, statements: Vec<Statement>) -> Result<u64> {
+        self.timed(async {
+            let mut transaction = self.pool.begin().await?;
+            let mut touched = 0;
+            for statement in statements.into_iter().map(session::without_nul) {
+                touched = query!(statement)
+                    .execute(&mut *transaction)
+                    .await?
+                    .rows_affected();
+            }
+            transaction.commit().await?;
+            Ok(touched)
         })
         .await
     }

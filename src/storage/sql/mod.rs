@@ -2,8 +2,10 @@
 //! understand, and the registry's changes as they happen inside the writer's transaction. How a statement is run, how events
 //! are inserted, and what followers keep, is each backend's own.
 
+mod actions;
 mod audit_log;
 pub(super) mod changes;
+pub(super) mod migrations;
 pub(super) mod registry;
 mod routing;
 pub(super) mod rows;
@@ -49,6 +51,8 @@ pub(super) trait SqlStore: Send + Sync {
     async fn rows(&self, statement: Statement) -> Result<Vec<Self::Row>>;
     /// Runs a statement and, where it changed something, writes the entry, in one transaction apart from the writer's.
     async fn change_noted(&self, statement: Statement, noted: &NewAuditEntry) -> Result<bool>;
+    /// Writes what followers keep, in one transaction; how many rows the last statement touched.
+    async fn keep(&self, statements: Vec<Statement>) -> Result<u64>;
     /// Makes a change through the writer; `bytes` is about what it holds in the queue.
     async fn submit(&self, change: Change, bytes: usize) -> Result<Outcome>;
     /// What seals secrets.

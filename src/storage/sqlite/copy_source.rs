@@ -44,22 +44,7 @@ pub(in crate::storage) async fn open(
             });
         }
     }
-    if forwards(&mut connection).await.map_err(|error| fault(&error))? {
-        return Err(fault(
-            &"it has forwarding rules, policies or target certificates, which PostgreSQL does not keep yet: delete them first",
-        ));
-    }
     Ok(connection)
-}
-
-/// Whether it holds what the target has no tables for; leaving it behind silently would stop deliveries.
-async fn forwards(connection: &mut SqliteConnection) -> Result<bool> {
-    let query = Statement::new(
-        "SELECT EXISTS (SELECT 1 FROM rules) OR EXISTS (SELECT 1 FROM backlog_policies)
-         OR EXISTS (SELECT 1 FROM flow_control_policies) OR EXISTS (SELECT 1 FROM ca_certificates)",
-    );
-    let rows = Session::rows(connection, query).await?;
-    rows.first().map_or(Ok(false), |row| Ok(row.int_at(0)? != 0))
 }
 
 async fn migrate(path: &Path, steps: migrations::Steps) -> std::result::Result<(), OpenError> {
@@ -74,7 +59,10 @@ async fn migrate(path: &Path, steps: migrations::Steps) -> std::result::Result<(
 
 /// The last number that a table's key was given, also to rows that are gone.
 pub(in crate::storage) async fn last_given(connection: &mut SqliteConnection, table: &str) -> Result<i64> {
-    let schema = if table == "trace" { "followers" } else { "main" };
+    let schema = match table {
+        "trace" | "action_letters" | "action_attempts" => "followers",
+        _ => "main",
+    };
     let query = Statement::new(format!(
         "SELECT coalesce((SELECT seq FROM {schema}.sqlite_sequence WHERE name = $1), 0)"
     ));

@@ -1,7 +1,6 @@
 //! SQLite behind the storage traits: one file for the registry and the log, with one writer; a second file beside it
 //! for what followers keep, out of the writer's way. WAL with `synchronous=FULL` in the first, set and asserted.
 
-mod action_store;
 mod commit;
 pub(super) mod copy_source;
 mod follower_store;
@@ -28,7 +27,7 @@ use super::sql::changes::{Change, Outcome};
 use super::sql::settings::{self, KeyCheck};
 use super::sql::{Listeners, Session, SqlStore, Statement, audit_entry, query, unavailable};
 use super::writer::{Writer, WriterLimits};
-use super::{NewAuditEntry, Result as StoreResult, RoutingStores, Stores};
+use super::{NewAuditEntry, Result as StoreResult, Stores};
 use crate::auth::secret_box::SecretBox;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::Position;
@@ -172,10 +171,8 @@ pub async fn open(
         followers: sqlite.clone(),
         shadows: sqlite.clone(),
         statuses: sqlite.clone(),
-        routing: Some(RoutingStores {
-            rules: sqlite.clone(),
-            actions: sqlite.clone(),
-        }),
+        rules: sqlite.clone(),
+        actions: sqlite.clone(),
         settings: sqlite.clone(),
         audit: sqlite,
     })
@@ -209,6 +206,16 @@ impl SqlStore for Sqlite {
         Session::execute(&mut *transaction, audit_entry(noted)).await?;
         transaction.commit().await.map_err(unavailable)?;
         Ok(true)
+    }
+
+    async fn keep(&self, statements: Vec<Statement>) -> StoreResult<u64> {
+        let mut transaction = self.followers.begin().await.map_err(unavailable)?;
+        let mut touched = 0;
+        for statement in statements {
+            touched = Session::execute(&mut *transaction, statement).await?;
+        }
+        transaction.commit().await.map_err(unavailable)?;
+        Ok(touched)
     }
 
     async fn submit(&self, change: Change, bytes: usize) -> StoreResult<Outcome> {

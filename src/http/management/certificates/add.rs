@@ -49,7 +49,8 @@ pub async fn handle(
         .map_err(|error| ApiError::new(ErrorKind::INTERNAL, error.to_string()))?;
     let change = change(&state, writer.making(&id), Payload::empty());
     let stored = state
-        .rules()?
+        .stores
+        .rules
         .create_certificate(id, Some(app.app_id), asked.content, change)
         .await?;
     Ok((StatusCode::CREATED, Json(CertificateView::of(&stored))))

@@ -20,7 +20,7 @@ pub async fn handle(
     writer: Writer,
     CertificatePath(id): CertificatePath,
 ) -> Result<StatusCode, ApiError> {
-    let routing = state.rules()?;
+    let routing = &state.stores.rules;
     let actions = routing.actions().await?;
     let user = actions.iter().find(|action| {
         whole_detail(action)

@@ -41,7 +41,7 @@ pub async fn handle(
     let page = query.page()?;
     let app_id = apps::named(&state, query.text("app_id").as_deref()).await?;
     let app_id = app_id.as_ref().map(crate::domain::ids::AppId::as_str);
-    let found = state.rules()?.list_certificates(app_id, page).await?;
+    let found = state.stores.rules.list_certificates(app_id, page).await?;
     let page = PageView::new(found.total, found.items.last().map(|stored| stored.key));
     let certificates = found.items.iter().map(CertificateView::of).collect();
     Ok(Json(CertificateList { certificates, page }))

@@ -29,7 +29,7 @@ pub async fn handle(
     _: Reader,
     CertificatePath(id): CertificatePath,
 ) -> Result<Json<WholeCertificate>, ApiError> {
-    let stored = state.rules()?.certificate(&id).await?;
+    let stored = state.stores.rules.certificate(&id).await?;
     let stored = stored.ok_or_else(|| missing(id.as_str()))?;
     Ok(Json(WholeCertificate {
         certificate: CertificateView::of(&stored),

@@ -45,7 +45,7 @@ pub async fn handle(
             return Err(fields.fault(name, "is not available: devices do not use certificates here"));
         }
     }
-    let routing = state.rules()?;
+    let routing = &state.stores.rules;
     let stored = match content(&fields)? {
         Some(pem) => {
             let change = change(&state, writer, Payload::empty());

@@ -73,7 +73,7 @@ pub async fn handle(
         dead_letter_action: dead_letter_action.flatten(),
     };
     let change = change(&state, writer.making(&new.action_id), Payload::empty());
-    let action = state.rules()?.create_action(new, change).await?;
+    let action = state.stores.rules.create_action(new, change).await?;
     let action = action.ok_or_else(|| no_rule(rule_id.as_str()))?;
     let view = NewActionView {
         action: ActionView::of(&action),

@@ -63,7 +63,8 @@ pub async fn handle(
     let change = change(&state, writer.making(&rule_id), Payload::empty());
     let text = asked.text(app_id);
     let rule = state
-        .rules()?
+        .stores
+        .rules
         .create_rule(NewRule { rule_id, text }, change)
         .await?;
     Ok((StatusCode::CREATED, Json(RuleView::of(rule))))

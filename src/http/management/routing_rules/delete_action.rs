@@ -20,7 +20,7 @@ pub async fn handle(
     path: ActionPath,
 ) -> Result<StatusCode, ApiError> {
     let change = change(&state, writer, Payload::empty());
-    if state.rules()?.delete_action(&path.0, change).await? {
+    if state.stores.rules.delete_action(&path.0, change).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(path.missing())

@@ -64,7 +64,7 @@ pub async fn handle(
     _: Reader,
     EventPath(position): EventPath,
 ) -> Result<Json<EventDeliveries>, ApiError> {
-    let found = state.routing()?.deliveries(position).await?;
+    let found = state.routing.deliveries(position).await?;
     let found = found.ok_or_else(|| missing(&position.0.to_string()))?;
     Ok(Json(EventDeliveries {
         sequence: position.0.to_string(),

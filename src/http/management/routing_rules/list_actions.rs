@@ -57,7 +57,7 @@ pub async fn handle(
         scoped,
         app_id: app_id.map(|id| id.to_string()),
     };
-    let found = state.rules()?.list_actions(&filter, page).await?;
+    let found = state.stores.rules.list_actions(&filter, page).await?;
     let page = PageView::new(found.total, found.items.last().map(|action| action.key.0));
     let actions = found.items.iter().map(ActionView::of).collect();
     Ok(Json(ActionList { actions, page }))

@@ -63,7 +63,7 @@ pub async fn handle(
         name: query.text("rule_name"),
         active,
     };
-    let found = state.rules()?.list_rules(&filter, page).await?;
+    let found = state.stores.rules.list_rules(&filter, page).await?;
     let page = PageView::new(found.total, found.items.last().map(|rule| rule.key));
     let rules = found.items.into_iter().map(RuleView::of).collect();
     Ok(Json(RuleList { rules, page }))

@@ -32,7 +32,7 @@ impl RulePath {
     }
 
     pub(super) async fn load(&self, state: &ManagementState) -> Result<Rule, ApiError> {
-        let rule = state.rules()?.rule(&self.0).await?;
+        let rule = state.stores.rules.rule(&self.0).await?;
         rule.ok_or_else(|| self.missing())
     }
 }
@@ -55,7 +55,7 @@ impl ActionPath {
     }
 
     pub(super) async fn load(&self, state: &ManagementState) -> Result<Action, ApiError> {
-        let action = state.rules()?.action(&self.0).await?;
+        let action = state.stores.rules.action(&self.0).await?;
         action.ok_or_else(|| self.missing())
     }
 }

@@ -46,7 +46,7 @@ pub async fn handle(
         ..ActionPatch::default()
     };
     let change = change(&state, writer, Payload::empty());
-    let action = state.rules()?.update_action(&path.0, update, change).await?;
+    let action = state.stores.rules.update_action(&path.0, update, change).await?;
     let action = action.ok_or_else(|| path.missing())?;
     Ok(Json(RotatedSecret {
         action_id: action.action_id.to_string(),

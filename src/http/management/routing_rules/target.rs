@@ -45,7 +45,7 @@ pub(super) async fn target(
         .map_err(|fault| detail.fault(fault.field, &fault.cause))?;
     if let Some(text) = &target.cert_id {
         let found = match CertificateId::parse(text) {
-            Ok(id) => state.rules()?.certificate(&id).await?,
+            Ok(id) => state.stores.rules.certificate(&id).await?,
             Err(_) => None,
         };
         if found.is_none() {
@@ -75,7 +75,7 @@ pub(super) async fn dead_letter_action(
     if own == Some(&id) {
         return Err(fields.fault(name, "must be another action"));
     }
-    if state.rules()?.action(&id).await?.is_none() {
+    if state.stores.rules.action(&id).await?.is_none() {
         return Err(no_action(id.as_str()));
     }
     Ok(Some(Some(id)))

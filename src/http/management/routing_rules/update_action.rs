@@ -59,7 +59,7 @@ pub async fn handle(
         ..ActionPatch::default()
     };
     let change = change(&state, writer, Payload::empty());
-    let action = state.rules()?.update_action(&path.0, update, change).await?;
+    let action = state.stores.rules.update_action(&path.0, update, change).await?;
     action
         .map(|action| Json(ActionView::of(&action)))
         .ok_or_else(|| path.missing())

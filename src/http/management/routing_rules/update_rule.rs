@@ -49,7 +49,7 @@ pub async fn handle(
     let fields = Fields::parse(body.bytes())?;
     let update = UpdateRoutingRule::read(&fields)?.patch(&fields)?;
     let change = change(&state, writer, Payload::empty());
-    let rule = state.rules()?.update_rule(&path.0, update, change).await?;
+    let rule = state.stores.rules.update_rule(&path.0, update, change).await?;
     rule.map(|rule| Json(RuleView::of(rule)))
         .ok_or_else(|| path.missing())
 }

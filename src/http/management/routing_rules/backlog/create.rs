@@ -28,6 +28,6 @@ pub async fn handle(
     let policy_id = new_id()?;
     let change = change(&state, writer.making(&policy_id), Payload::empty());
     let text = asked.over(default_text());
-    let policy = state.rules()?.create_backlog(policy_id, text, change).await?;
+    let policy = state.stores.rules.create_backlog(policy_id, text, change).await?;
     Ok((StatusCode::CREATED, Json(BacklogPolicyView::of(&policy))))
 }

@@ -46,7 +46,7 @@ pub async fn handle(
         name: asked.policy_name,
         ..PolicyFilter::default()
     };
-    let found = state.rules()?.list_backlogs(&filter, query.page()?).await?;
+    let found = state.stores.rules.list_backlogs(&filter, query.page()?).await?;
     Ok(Json(BacklogPolicyList {
         backlog_policies: found.items.iter().map(BacklogPolicyView::of).collect(),
         page: PageView::new(found.total, found.items.last().map(|policy| policy.key)),

@@ -20,7 +20,7 @@ pub async fn handle(
     _: Reader,
     PolicyPath(policy_id): PolicyPath,
 ) -> Result<Json<BacklogPolicyView>, ApiError> {
-    let policy = state.rules()?.backlog(&policy_id).await?;
+    let policy = state.stores.rules.backlog(&policy_id).await?;
     let policy = policy.ok_or_else(|| missing(policy_id.as_str()))?;
     Ok(Json(BacklogPolicyView::of(&policy)))
 }

@@ -27,7 +27,7 @@ pub async fn handle(
 ) -> Result<Json<BacklogPolicyView>, ApiError> {
     let asked = BacklogPolicyBody::read(&Fields::parse(body.bytes())?)?;
     let gone = || missing(policy_id.as_str());
-    let routing = state.rules()?;
+    let routing = &state.stores.rules;
     let before = routing.backlog(&policy_id).await?.ok_or_else(gone)?;
     let change = change(&state, writer, Payload::empty());
     let policy = routing.update_backlog(&policy_id, asked.over(before.text), change);

@@ -60,7 +60,7 @@ impl NewFlowControlPolicy {
     /// The rule or action must be there: a policy for nothing would look like one that works.
     async fn check_scope(&self, state: &ManagementState, fields: &Fields<'_>) -> Result<(), ApiError> {
         let value = self.scope_value.as_deref().unwrap_or_default();
-        let routing = state.rules()?;
+        let routing = &state.stores.rules;
         let fits = match self.scope.as_str() {
             "CHANNEL" => value.ends_with("_FORWARDING"),
             "RULE" => match RuleId::parse(value) {
@@ -103,7 +103,7 @@ pub async fn handle(
     };
     let policy_id = new_id()?;
     let change = change(&state, writer.making(&policy_id), Payload::empty());
-    let policy = state.rules()?.create_flow_control(policy_id, text, change);
+    let policy = state.stores.rules.create_flow_control(policy_id, text, change);
     Ok((
         StatusCode::CREATED,
         Json(FlowControlPolicyView::of(&policy.await?)),

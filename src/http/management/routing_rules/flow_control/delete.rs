@@ -21,7 +21,7 @@ pub async fn handle(
     PolicyPath(policy_id): PolicyPath,
 ) -> Result<StatusCode, ApiError> {
     let change = change(&state, writer, Payload::empty());
-    if state.rules()?.delete_flow_control(&policy_id, change).await? {
+    if state.stores.rules.delete_flow_control(&policy_id, change).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(missing(policy_id.as_str()))

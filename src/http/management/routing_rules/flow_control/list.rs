@@ -54,7 +54,7 @@ pub async fn handle(
         scope: asked.scope,
         scope_value: asked.scope_value,
     };
-    let routing = state.rules()?;
+    let routing = &state.stores.rules;
     let found = routing.list_flow_controls(&filter, query.page()?).await?;
     let policies = found.items.iter().map(FlowControlPolicyView::of);
     Ok(Json(FlowControlPolicyList {

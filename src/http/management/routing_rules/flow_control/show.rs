@@ -20,7 +20,7 @@ pub async fn handle(
     _: Reader,
     PolicyPath(policy_id): PolicyPath,
 ) -> Result<Json<FlowControlPolicyView>, ApiError> {
-    let policy = state.rules()?.flow_control(&policy_id).await?;
+    let policy = state.stores.rules.flow_control(&policy_id).await?;
     let policy = policy.ok_or_else(|| missing(policy_id.as_str()))?;
     Ok(Json(FlowControlPolicyView::of(&policy)))
 }

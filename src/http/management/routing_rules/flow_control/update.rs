@@ -63,7 +63,7 @@ pub async fn handle(
 ) -> Result<Json<FlowControlPolicyView>, ApiError> {
     let asked = FlowControlPolicyPatch::read(&Fields::parse(body.bytes())?)?;
     let gone = || missing(policy_id.as_str());
-    let routing = state.rules()?;
+    let routing = &state.stores.rules;
     let before = routing.flow_control(&policy_id).await?.ok_or_else(gone)?;
     let change = change(&state, writer, Payload::empty());
     let policy = routing.update_flow_control(&policy_id, asked.over(before.text), change);

@@ -71,7 +71,7 @@ async fn replay(
     action_id: &ActionId,
     letter: Option<i64>,
 ) -> Result<Json<LetterCount>, ApiError> {
-    let count = state.routing()?.replay_letters(action_id, letter).await?;
+    let count = state.routing.replay_letters(action_id, letter).await?;
     told(state, writer, letter, count).await
 }
 
@@ -81,7 +81,7 @@ async fn discard(
     action_id: &ActionId,
     letter: Option<i64>,
 ) -> Result<Json<LetterCount>, ApiError> {
-    let count = state.routing()?.drop_letters(action_id, letter).await?;
+    let count = state.routing.drop_letters(action_id, letter).await?;
     told(state, writer, letter, count).await
 }
 

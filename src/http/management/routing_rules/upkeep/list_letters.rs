@@ -62,7 +62,7 @@ pub async fn handle(
     ActionPath(action_id): ActionPath,
     query: Parameters,
 ) -> Result<Json<LetterList>, ApiError> {
-    let found = state.routing()?.letters(&action_id, query.page()?).await?;
+    let found = state.routing.letters(&action_id, query.page()?).await?;
     let found = found.ok_or_else(not_yet)?;
     Ok(Json(LetterList {
         letters: found.items.iter().map(LetterView::of).collect(),

@@ -54,7 +54,7 @@ impl FromRequestParts<ManagementState> for LetterPath {
 
 async fn existing(state: &ManagementState, action_id: &str) -> Result<ActionId, ApiError> {
     let id = ActionId::parse(action_id).map_err(|_| missing(action_id))?;
-    let found = state.rules()?.action(&id).await?;
+    let found = state.stores.rules.action(&id).await?;
     found.map(|_| id).ok_or_else(|| missing(action_id))
 }
 

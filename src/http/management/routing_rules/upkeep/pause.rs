@@ -55,9 +55,9 @@ async fn set(
         ..ActionPatch::default()
     };
     let change = change(state, writer, Payload::empty());
-    let done = state.rules()?.update_action(action_id, patch, change).await?;
+    let done = state.stores.rules.update_action(action_id, patch, change).await?;
     done.ok_or_else(|| missing(action_id.as_str()))?;
     // One that does not run yet starts as the store says.
-    state.routing()?.set_paused(action_id, paused);
+    state.routing.set_paused(action_id, paused);
     Ok(Json(ActionPause { paused }))
 }

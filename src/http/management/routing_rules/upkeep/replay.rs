@@ -75,7 +75,7 @@ pub async fn handle(
         Some(id) => Some(devices::load(&state, "device_id", &id).await?.key),
     };
     let range = ReplayRange { from, up_to, device };
-    let replaying = match state.routing()?.replay(&action_id, range).await {
+    let replaying = match state.routing.replay(&action_id, range).await {
         Ok(count) => count,
         Err(ReplayRefusal::NoAction) => return Err(not_yet()),
         Err(ReplayRefusal::TooMany) => return Err(ErrorKind::TOO_MANY_REPLAYS.into()),

@@ -34,7 +34,7 @@ pub async fn handle(
     _: Reader,
     path: LetterPath,
 ) -> Result<Json<WholeLetter>, ApiError> {
-    let found = state.routing()?.letter(&path.action_id, path.letter).await?;
+    let found = state.routing.letter(&path.action_id, path.letter).await?;
     let letter = found.ok_or_else(|| no_letter(&path.letter.to_string()))?;
     // As it stands: what a device wrote as 21.50 stays 21.50.
     let event = letter.told.body.as_deref();

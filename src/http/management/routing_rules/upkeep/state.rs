@@ -93,6 +93,6 @@ pub async fn handle(
     _: Reader,
     ActionPath(action_id): ActionPath,
 ) -> Result<Json<ActionStateView>, ApiError> {
-    let found = state.routing()?.state(&action_id).ok_or_else(not_yet)?;
+    let found = state.routing.state(&action_id).ok_or_else(not_yet)?;
     Ok(Json(ActionStateView::of(found)))
 }

@@ -32,7 +32,7 @@ pub async fn handle(
     writer: Writer,
     ActionPath(action_id): ActionPath,
 ) -> Result<Json<ActionTest>, ApiError> {
-    let Trial(report) = state.routing()?.try_out(&action_id).await.ok_or_else(not_yet)?;
+    let Trial(report) = state.routing.try_out(&action_id).await.ok_or_else(not_yet)?;
     note_done(&state, writer).await?;
     Ok(Json(ActionTest {
         ok: report.outcome == Outcome::Delivered,
