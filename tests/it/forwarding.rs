@@ -1,161 +1,18 @@
 //! Forwarding as those who set it up see it: rules, actions and CAs over the API, and what then comes to a target.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::ServerConfig;
 use rustls_pki_types::PrivateKeyDer;
 use serde_json::{Value, json};
-use standardwebhooks::Webhook;
 
-use crate::harness::{Gate, Reply, report};
+use crate::harness::{ACTIONS, Gate, Push, RULES, Receiver, Reply, http_action, made, read, report};
 
-const RULES: &str = "/routing-rule/rules";
-const ACTIONS: &str = "/routing-rule/actions";
 const SECRET: &str = "secret-secret";
 
-/// How long an event may take on a machine that is busy with other tests.
-const SOON: Duration = Duration::from_mins(1);
-
-/// Long enough for an event that must not come.
-const NEVER: Duration = Duration::from_millis(1500);
-
-/// A request that came to a target.
-struct Push {
-    headers: http::HeaderMap,
-    body: Vec<u8>,
-}
-
-impl Push {
-    fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap()
-    }
-
-    fn verify(&self, secret: &str) -> bool {
-        let webhook = Webhook::new(secret).unwrap();
-        webhook.verify(&self.body, &self.headers).is_ok()
-    }
-}
-
-/// A target that answers 200 to everything.
-struct Target {
-    address: SocketAddr,
-    pushes: Receiver<Push>,
-}
-
-impl Target {
-    fn start(tls: Option<Arc<ServerConfig>>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let (send, pushes) = channel();
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let (send, tls) = (send.clone(), tls.clone());
-                std::thread::spawn(move || match tls {
-                    None => serve(stream, &send),
-                    Some(tls) => {
-                        let connection = ServerConnection::new(tls).unwrap();
-                        serve(StreamOwned::new(connection, stream), &send);
-                    }
-                });
-            }
-        });
-        Self { address, pushes }
-    }
-
-    fn url(&self) -> String {
-        format!("http://{}/push", self.address)
-    }
-
-    #[track_caller]
-    fn next(&self) -> Push {
-        self.pushes.recv_timeout(SOON).unwrap()
-    }
-
-    #[track_caller]
-    fn assert_quiet(&self) {
-        assert!(self.pushes.recv_timeout(NEVER).is_err());
-    }
-}
-
-/// Reads requests of HTTP/1.1 with a length until the client goes.
-fn serve(mut stream: impl Read + Write, pushes: &Sender<Push>) {
-    let mut held = Vec::new();
-    let mut buffer = [0; 4096];
-    loop {
-        let end = held.windows(4).position(|four| four == b"\r\n\r\n");
-        if let Some(end) = end {
-            let lines = String::from_utf8(held[..end].to_vec()).unwrap();
-            let mut headers = http::HeaderMap::new();
-            for line in lines.lines().skip(1) {
-                let (name, value) = line.split_once(':').unwrap();
-                let name: http::HeaderName = name.parse().unwrap();
-                headers.append(name, value.trim().parse().unwrap());
-            }
-            let length: usize = headers["content-length"].to_str().unwrap().parse().unwrap();
-            if held.len() >= end + 4 + length {
-                let body = held[end + 4..end + 4 + length].to_vec();
-                held.drain(..end + 4 + length);
-                let _ = pushes.send(Push { headers, body });
-                if stream
-                    .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-                    .is_err()
-                {
-                    return;
-                }
-                let _ = stream.flush();
-                continue;
-            }
-        }
-        match stream.read(&mut buffer) {
-            Ok(read) if read > 0 => held.extend_from_slice(&buffer[..read]),
-            _ => return,
-        }
-    }
-}
-
 fn open() -> Gate {
-    let gate = Gate::builder().with("ROUTING__ALLOW_PRIVATE_TARGETS", "true");
-    gate.start()
-}
-
-#[track_caller]
-fn made(reply: &Reply) -> Value {
-    assert_eq!(reply.status, 201, "{}", reply.text());
-    reply.json()
-}
-
-#[track_caller]
-fn read(reply: &Reply) -> Value {
-    assert_eq!(reply.status, 200, "{}", reply.text());
-    reply.json()
-}
-
-fn rule(gate: &Gate, more: &Value) -> String {
-    let mut body = json!({"subject": {"resource": "device.property", "event": "report"}});
-    let more = more.as_object().unwrap().clone();
-    body.as_object_mut().unwrap().extend(more);
-    let made = made(&gate.api("POST", RULES, &body.to_string()));
-    assert_eq!(made["active"], false);
-    made["rule_id"].as_str().unwrap().to_owned()
-}
-
-fn http_action(rule_id: &str, forwarding: &Value) -> Value {
-    json!({"rule_id": rule_id, "channel": "HTTP_FORWARDING", "channel_detail": {"http_forwarding": forwarding}})
-}
-
-fn action(gate: &Gate, rule_id: &str, forwarding: &Value) -> (String, String) {
-    let made = made(&gate.api("POST", ACTIONS, &http_action(rule_id, forwarding).to_string()));
-    let text = |name: &str| made[name].as_str().unwrap().to_owned();
-    (text("action_id"), text("signing_secret"))
-}
-
-fn update_rule(gate: &Gate, rule_id: &str, body: &Value) -> Value {
-    read(&gate.api("PUT", &format!("{RULES}/{rule_id}"), &body.to_string()))
+    Gate::builder().forwarding().start()
 }
 
 fn send(gate: &Gate, device: &str, token: &str, temperature: u32) {
@@ -172,12 +29,11 @@ fn temperature(push: &Push) -> Value {
 #[test]
 fn what_a_rule_takes_comes_to_its_target_signed() {
     let gate = open();
-    let target = Target::start(None);
+    let target = Receiver::start();
     gate.device("fw1", SECRET, None);
     let token = gate.token("fw1", SECRET);
-    let rule_id = rule(&gate, &json!({"rule_name": "hot"}));
-    let (action_id, secret) = action(
-        &gate,
+    let rule_id = gate.rule(&json!({"rule_name": "hot"}));
+    let (action_id, secret) = gate.action(
         &rule_id,
         &json!({"url": target.url(), "signature_enable": true, "token": "Abc123"}),
     );
@@ -185,7 +41,7 @@ fn what_a_rule_takes_comes_to_its_target_signed() {
     target.assert_quiet();
 
     assert_eq!(
-        update_rule(&gate, &rule_id, &json!({"active": true}))["active"],
+        gate.update_rule(&rule_id, &json!({"active": true}))["active"],
         true
     );
     send(&gate, "fw1", &token, 2);
@@ -204,13 +60,13 @@ fn what_a_rule_takes_comes_to_its_target_signed() {
         "select": "notify_data.header.device_id AS id",
         "where": "GET_SERVICE_PROPERTY('Meter', 'temperature') > 5",
     });
-    let changed = update_rule(&gate, &rule_id, &sql);
+    let changed = gate.update_rule(&rule_id, &sql);
     assert_eq!(changed["select"], sql["select"]);
     assert_eq!(changed["where"], sql["where"]);
     send(&gate, "fw1", &token, 3);
     send(&gate, "fw1", &token, 6);
     assert_eq!(target.next().json(), json!({"id": "fw1"}));
-    update_rule(&gate, &rule_id, &json!({"select": "", "where": ""}));
+    gate.update_rule(&rule_id, &json!({"select": "", "where": ""}));
 
     // A new secret signs beside the one before.
     let at = format!("{ACTIONS}/{action_id}/rotate-secret");
@@ -232,10 +88,10 @@ fn what_a_rule_takes_comes_to_its_target_signed() {
     };
     assert!(push.headers["webhook-signature"].to_str().unwrap().contains(' '));
 
-    update_rule(&gate, &rule_id, &json!({"active": false}));
+    gate.update_rule(&rule_id, &json!({"active": false}));
     send(&gate, "fw1", &token, 100);
     target.assert_quiet();
-    update_rule(&gate, &rule_id, &json!({"active": true}));
+    gate.update_rule(&rule_id, &json!({"active": true}));
     let deleted = gate.api("DELETE", &format!("{ACTIONS}/{action_id}"), "");
     assert_eq!((deleted.status, deleted.body.len()), (204, 0));
     send(&gate, "fw1", &token, 101);
@@ -273,7 +129,7 @@ fn a_target_proves_itself_with_an_uploaded_ca() {
             PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
         )
         .unwrap();
-    let target = Target::start(Some(Arc::new(tls)));
+    let target = Receiver::start_over(Some(Arc::new(tls)));
 
     let content = issuer.pem();
     let added = made(&gate.api("POST", "/certificates", &json!({"content": content}).to_string()));
@@ -312,10 +168,10 @@ fn a_target_proves_itself_with_an_uploaded_ca() {
 
     gate.device("fw2", SECRET, None);
     let token = gate.token("fw2", SECRET);
-    let rule_id = rule(&gate, &json!({}));
+    let rule_id = gate.rule(&json!({}));
     let url = format!("https://localhost:{}/push", target.address.port());
-    let (action_id, _) = action(&gate, &rule_id, &json!({"url": url, "cert_id": id}));
-    update_rule(&gate, &rule_id, &json!({"active": true}));
+    let (action_id, _) = gate.action(&rule_id, &json!({"url": url, "cert_id": id}));
+    gate.update_rule(&rule_id, &json!({"active": true}));
     send(&gate, "fw2", &token, 1);
     assert_eq!(temperature(&target.next()), 1);
 
@@ -332,8 +188,8 @@ fn a_target_proves_itself_with_an_uploaded_ca() {
 #[test]
 fn credentials_are_shown_as_stars_and_stay_where_the_stars_are_written_back() {
     let gate = open();
-    let target = Target::start(None);
-    let rule_id = rule(&gate, &json!({}));
+    let target = Receiver::start();
+    let rule_id = gate.rule(&json!({}));
     let forwarding = json!({"url": target.url(), "signature_enable": true, "token": "Abc123"});
     let body = http_action(&rule_id, &forwarding).to_string();
     let made = made(&gate.api("POST", ACTIONS, &body));
@@ -352,7 +208,7 @@ fn credentials_are_shown_as_stars_and_stay_where_the_stars_are_written_back() {
     assert_eq!(read(&gate.api("PUT", &at, &back.to_string())), read(&shown));
     gate.device("fw3", SECRET, None);
     let token = gate.token("fw3", SECRET);
-    update_rule(&gate, &rule_id, &json!({"active": true}));
+    gate.update_rule(&rule_id, &json!({"active": true}));
     send(&gate, "fw3", &token, 1);
     let headers = target.next().headers;
     let part = |name: &str| headers[name].to_str().unwrap().to_owned();
@@ -378,13 +234,10 @@ fn lists_are_flat_pages_narrowed_by_their_filters() {
     let gate = open();
     let app = made(&gate.api("POST", "/apps", r#"{"app_name":"other"}"#));
     let app_id = app["app_id"].as_str().unwrap();
-    let global = rule(&gate, &json!({"rule_name": "one", "description": "a b"}));
-    let scoped = rule(
-        &gate,
-        &json!({"rule_name": "two", "app_type": "APP", "app_id": app_id}),
-    );
-    let default = rule(&gate, &json!({"app_type": "APP"}));
-    update_rule(&gate, &scoped, &json!({"active": true}));
+    let global = gate.rule(&json!({"rule_name": "one", "description": "a b"}));
+    let scoped = gate.rule(&json!({"rule_name": "two", "app_type": "APP", "app_id": app_id}));
+    let default = gate.rule(&json!({"app_type": "APP"}));
+    gate.update_rule(&scoped, &json!({"active": true}));
     let ids = |reply: &Reply, items: &str, id: &str| {
         let list = read(reply);
         assert!(list.get("page").is_none(), "{list}");
@@ -425,8 +278,8 @@ fn lists_are_flat_pages_narrowed_by_their_filters() {
     assert_eq!(next["rules"][0]["rule_id"], scoped.as_str());
 
     let forwarding = json!({"url": "https://push.example.com/"});
-    let (one, _) = action(&gate, &global, &forwarding);
-    let (other, _) = action(&gate, &scoped, &forwarding);
+    let (one, _) = gate.action(&global, &forwarding);
+    let (other, _) = gate.action(&scoped, &forwarding);
     for (query, expected) in [
         (String::new(), vec![&other, &one]),
         (format!("?rule_id={global}"), vec![&one]),
@@ -450,7 +303,7 @@ fn lists_are_flat_pages_narrowed_by_their_filters() {
         gate.api("GET", &format!("{path}?app_id=x"), "")
             .assert_refused(403, "IOTDA.001000", "x");
     }
-    let cleared = update_rule(&gate, &global, &json!({"rule_name": "", "description": ""}));
+    let cleared = gate.update_rule(&global, &json!({"rule_name": "", "description": ""}));
     assert!(cleared.get("rule_name").is_none() && cleared.get("description").is_none());
 }
 
@@ -490,7 +343,7 @@ fn what_cannot_be_is_refused_by_name() {
     )
     .assert_refused(403, "IOTDA.001000", "none");
 
-    let rule_id = rule(&gate, &json!({}));
+    let rule_id = gate.rule(&json!({}));
     let at = format!("{RULES}/{rule_id}");
     for (body, told) in [
         (r#"{"select":"a"}"#, "where: is missing"),
@@ -556,10 +409,10 @@ fn what_cannot_be_is_refused_by_name() {
 #[test]
 fn a_dead_letter_action_is_another_one_that_exists() {
     let gate = Gate::start();
-    let rule_id = rule(&gate, &json!({}));
+    let rule_id = gate.rule(&json!({}));
     let url = "https://push.example.com/";
-    let (one, _) = action(&gate, &rule_id, &json!({"url": url}));
-    let (other, _) = action(&gate, &rule_id, &json!({"url": url}));
+    let (one, _) = gate.action(&rule_id, &json!({"url": url}));
+    let (other, _) = gate.action(&rule_id, &json!({"url": url}));
     let at = format!("{ACTIONS}/{one}");
     let letters = |to: &str| gate.api("PUT", &at, &json!({"dead_letter_action": to}).to_string());
     letters(&one).assert_refused(400, "IOTDA.000006", "another action");

@@ -9,8 +9,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use crate::database::{Database, server};
-use crate::harness::{Gate, command};
+use crate::harness::{ACTIONS, Gate, Receiver, command};
 
 const DEVICES: usize = 6;
 const SECRET: &str = "s3cret-of-the-device";
@@ -323,7 +325,21 @@ fn everything_is_copied_and_tokens_and_positions_go_on() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let from = format!("sqlite://{}", data.join("fieldgate.db").display());
-    let mut gate = Gate::builder().with("STORAGE__URL", &from).on(&data).start();
+    let open = |url: &str| {
+        Gate::builder()
+            .forwarding()
+            .with("STORAGE__URL", url)
+            .on(&data)
+            .start()
+    };
+    let mut gate = open(&from);
+    let target = Receiver::start();
+    target.answers(422);
+    let messages = json!({
+        "subject": {"resource": "device.message", "event": "report"},
+        "where": "notify_data.body.content.n < 2",
+    });
+    let action_id = gate.forward(&messages, &target.url());
     gate.device("meter", SECRET, None);
     gate.device("gone", SECRET, None);
     assert_eq!(gate.api("DELETE", "/devices/gone", "").status, 204);
@@ -333,6 +349,7 @@ fn everything_is_copied_and_tokens_and_positions_go_on() {
         assert_eq!(gate.message("meter", &token, body.as_bytes()).status, 200);
     }
     assert_eq!(gate.message("meter", "no token", b"x").status, 403);
+    gate.until_state(&action_id, |state| state["dead"] == 2);
     // Followers write once a second.
     std::thread::sleep(Duration::from_millis(2500));
     let (before, key) = (gate.all_events("meter", ""), gate.admin.clone());
@@ -351,14 +368,19 @@ fn everything_is_copied_and_tokens_and_positions_go_on() {
     assert!(!again.status.success());
     assert!(String::from_utf8(again.stderr).unwrap().contains("is not empty"));
 
-    let gate = Gate::builder()
-        .with("STORAGE__URL", &database.url())
-        .on(&data)
-        .start();
+    target.answers(200);
+    target.taken();
+    let gate = open(&database.url());
     assert_eq!(gate.all_events("meter", ""), before);
-    assert_eq!(gate.message("meter", &token, b"later").status, 200);
+    gate.until_state(&action_id, |state| state["dead"] == 2);
+    assert_eq!(gate.message("meter", &token, br#"{"n":0}"#).status, 200);
     let newest = gate.events("meter", "&kind=message").remove(0);
-    assert_eq!(newest["notify_data"]["body"]["content"], "later");
+    assert_eq!(newest["notify_data"]["body"]["content"], json!({"n": 0}));
+    assert_eq!(target.next().json(), newest);
+    let replay = format!("{ACTIONS}/{action_id}/dead-letters/replay");
+    assert_eq!(gate.api("POST", &replay, "").json()["count"], 2);
+    gate.until_state(&action_id, |state| state["delivered"] == 3);
+    assert_eq!(target.taken().len(), 2);
     gate.device("made_later", SECRET, None);
     let path = format!("/v5/iot/{}/devices", gate.project_id);
     let old_key = [("X-Auth-Token", key.as_str())];
