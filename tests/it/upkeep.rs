@@ -1,10 +1,10 @@
 //! An action at work as its keepers see it: tried, watched, paused, told to deliver again, its dead letters.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::harness::{ACTIONS, Gate, Push, Receiver, Reply, read as told, report};
+use crate::harness::{ACTIONS, Gate, Push, Reaction, Receiver, Reply, read as told, report};
 
 fn sequences(target: &Receiver) -> Vec<String> {
     let sequence = |push: &Push| push.json()["sequence"].as_str().unwrap().to_owned();
@@ -143,6 +143,32 @@ fn an_action_is_tried_paused_and_told_to_deliver_again() {
         "replay_rule_action",
     ];
     assert_eq!(names.map(done), [2, 1, 1, 2]);
+}
+
+#[test]
+fn a_target_that_closes_or_is_late_gets_everything_once_it_answers() {
+    let gate = Gate::builder().forwarding().start();
+    gate.device("up1", "secret-secret", None);
+    let token = gate.token("up1", "secret-secret");
+    let target = Receiver::start();
+    target.react(|_| Reaction::Reset);
+    let action_id = gate.forward(&json!({}), &target.url());
+    let body = report("Meter", r#"{"temperature":1}"#);
+    let reported = Instant::now();
+    for _ in 0..3 {
+        assert_eq!(gate.report("up1", &token, &body).status, 200);
+    }
+    gate.until_state(&action_id, |state| state["state"] == "retrying");
+    let reset = target.next();
+    assert!(reset.at >= reported);
+    target.react(|_| Reaction::Late(Duration::from_millis(200)));
+    gate.until_state(&action_id, |state| state["delivered"] == 3);
+    let mut sequences: Vec<_> = target.taken().iter().map(Push::sequence).collect();
+    sequences.dedup();
+    assert_eq!(
+        sequences,
+        [reset.sequence(), reset.sequence() + 1, reset.sequence() + 2]
+    );
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Gate, GateBuilder, Reply};
+use super::program::GateBuilder;
+use super::{Gate, Reply};
 
 pub const RULES: &str = "/routing-rule/rules";
 pub const ACTIONS: &str = "/routing-rule/actions";
