@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -13,6 +14,9 @@ use utoipa::ToSchema;
 use crate::domain::event_time;
 use crate::storage::EventLog;
 use crate::tls::CertificateStore;
+
+/// How long the database may take: whoever asks does not wait for ever either.
+const ANSWER: Duration = Duration::from_secs(2);
 
 /// Knows whether the instance can take reports.
 pub struct Readiness {
@@ -40,7 +44,13 @@ impl Readiness {
         if self.stopping.load(Ordering::SeqCst) {
             return Some("stopping".to_owned());
         }
-        self.log.bounds().await.err().map(|error| error.to_string())
+        if let Err(error) = self.log.takes_writes() {
+            return Some(error.to_string());
+        }
+        match tokio::time::timeout(ANSWER, self.log.bounds()).await {
+            Ok(answer) => answer.err().map(|error| error.to_string()),
+            Err(_) => Some("the database does not answer in time".to_owned()),
+        }
     }
 }
 

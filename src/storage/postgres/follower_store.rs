@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 use aws_lc_rs::digest::{Context, SHA256};
+use sqlx::Connection;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection};
 
@@ -44,7 +45,9 @@ pub(super) async fn move_cursor(
 impl FollowerStore for Postgres {
     async fn cursor(&self, name: &str) -> Result<Position> {
         let query = sqlx::query_as("SELECT position FROM cursors WHERE name = $1").bind(name);
-        let found: Option<(i64,)> = self.timed(query.fetch_optional(&self.pool)).await?;
+        let found: Option<(i64,)> = self
+            .timed(async { query.fetch_optional(&mut *self.lend().await?).await })
+            .await?;
         Ok(Position(found.map_or(0, |(position,)| position)))
     }
 
@@ -60,7 +63,8 @@ impl FollowerStore for Postgres {
         .bind(column(|entry| entry.kind.code()))
         .bind(column(|entry| entry.received.0));
         self.timed(async {
-            let mut transaction = self.pool.begin().await?;
+            let mut lent = self.lend().await?;
+            let mut transaction = lent.begin().await?;
             insert.execute(&mut *transaction).await?;
             move_cursor(&mut transaction, HISTORY, up_to).await?;
             transaction.commit().await
@@ -83,7 +87,7 @@ impl FollowerStore for Postgres {
             .bind(filter.from.map_or(i64::MIN, |from| from.0))
             .bind(filter.to.map_or(i64::MAX, |to| to.0))
             .bind(i64::from(limit));
-        log::positions(&self.timed(query.fetch_all(&self.pool)).await?)
+        log::positions(&self.found(query).await?)
     }
 
     async fn forget_below(&self, first: Position, step_rows: u32) -> Result<u64> {
@@ -93,13 +97,13 @@ impl FollowerStore for Postgres {
         )
         .bind(first.0)
         .bind(i64::from(step_rows));
-        let done = self.timed(delete.execute(&self.pool)).await?;
-        Ok(done.rows_affected())
+        self.touched(delete).await
     }
 
     async fn reset_index(&self) -> Result<()> {
         self.timed(async {
-            let mut transaction = self.pool.begin().await?;
+            let mut lent = self.lend().await?;
+            let mut transaction = lent.begin().await?;
             for statement in [
                 "DELETE FROM history",
                 "DELETE FROM cursors WHERE name = 'history'",
@@ -134,7 +138,8 @@ impl FollowerStore for Postgres {
         .bind(&devices)
         .bind(&seen);
         self.timed(async {
-            let mut transaction = self.pool.begin().await?;
+            let mut lent = self.lend().await?;
+            let mut transaction = lent.begin().await?;
             activity.execute(&mut *transaction).await?;
             status.execute(&mut *transaction).await?;
             transaction.commit().await
@@ -151,7 +156,8 @@ impl FollowerStore for Postgres {
             }
         }
         self.timed(async {
-            let mut transaction = self.pool.begin().await?;
+            let mut lent = self.lend().await?;
+            let mut transaction = lent.begin().await?;
             insert_trace(&mut transaction, &folded).await?;
             let mut devices: Vec<_> = folded.keys().map(|(device, _)| *device).collect();
             devices.dedup();
@@ -176,22 +182,23 @@ impl FollowerStore for Postgres {
         .bind(page.before)
         .bind(i64::from(page.limit))
         .bind(i64::from(page.offset));
-        let found = self.timed(query.fetch_all(&self.pool)).await?;
+        let found = self.found(query).await?;
         let count = sqlx::query_as("SELECT count(*) FROM trace WHERE device_key = $1").bind(device.0);
-        let (total,): (i64,) = self.timed(count.fetch_one(&self.pool)).await?;
+        let (total,): (i64,) = self.one(count).await?;
         let items = found.iter().map(trace_entry).collect::<Result<_>>()?;
         Ok(Page { items, total })
     }
 
     async fn forget_devices(&self, devices: &[DeviceKey]) -> Result<()> {
         self.timed(async {
+            let mut lent = self.lend().await?;
             for statement in [
                 "DELETE FROM trace WHERE device_key = ANY($1)",
                 "DELETE FROM device_activity WHERE device_key = ANY($1)",
                 "DELETE FROM device_status WHERE device_key = ANY($1)",
             ] {
                 let delete = sqlx::query(statement).bind(keys(devices));
-                delete.execute(&self.pool).await?;
+                delete.execute(&mut *lent).await?;
             }
             Ok(())
         })
@@ -206,7 +213,7 @@ impl FollowerStore for Postgres {
             "SELECT device_key, token_instants, last_seen_ms FROM device_activity WHERE device_key = ANY($1)",
         )
         .bind(keys(devices));
-        let found = self.timed(query.fetch_all(&self.pool)).await?;
+        let found = self.found(query).await?;
         let activity = |row: &PgRow| {
             let device = DeviceKey(row.int_at(0)?);
             let instants = row.bytes_at(1)?.try_into();

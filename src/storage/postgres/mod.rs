@@ -9,24 +9,25 @@ mod commit;
 mod connect;
 pub(super) mod copy_target;
 mod follower_store;
+mod lending;
 mod listener;
 mod log;
 mod migrations;
 mod session;
 mod shadow_store;
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sqlx::Connection;
 use sqlx::postgres::{PgPool, PgRow};
 
 use super::sql::changes::{Change, Outcome};
 use super::sql::settings::{self, KeyCheck};
 use super::sql::{Listeners, Session, SqlStore, Statement, audit_entry, query, unavailable};
 use super::writer::{Writer, WriterLimits};
-use super::{NewAuditEntry, Result, StoreError, Stores};
+use super::{NewAuditEntry, Result, Stores};
 use crate::auth::secret_box::SecretBox;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::Position;
@@ -90,6 +91,7 @@ pub(super) struct Postgres {
     outage: Outage,
     appended: Appended,
     partition_rows: i64,
+    statement_timeout: Duration,
     patience: Duration,
 }
 
@@ -105,7 +107,7 @@ pub async fn open(
     let fault = |cause: &dyn std::fmt::Display| OpenError::Unreachable(cause.to_string());
     let last = prepare(&connector, &options, &secrets, now).await?;
     let listeners = Listeners::default();
-    let (outage, appended, origin) = (Outage::default(), Appended::new(), Origin::new());
+    let (outage, appended, origin) = (Outage::new(), Appended::new(), Origin::new());
     appended.raise(last);
     let pool = connector.pool(options.pool_connections);
     // Listening starts before anything is read that a change could make old.
@@ -135,6 +137,7 @@ pub async fn open(
         outage,
         appended,
         partition_rows: i64::from(options.partition_rows),
+        statement_timeout: options.statement_timeout,
         patience: connector.patience(),
     });
     Ok(Stores {
@@ -207,20 +210,6 @@ async fn first_start(connection: &mut sqlx::PgConnection, secrets: &SecretBox, n
     Ok(())
 }
 
-impl Postgres {
-    /// Gives work on the pool its time, or refuses it while the database cannot be reached.
-    async fn timed<T>(
-        &self,
-        work: impl Future<Output = std::result::Result<T, sqlx::Error>> + Send,
-    ) -> Result<T> {
-        self.outage.check()?;
-        match tokio::time::timeout(self.patience, work).await {
-            Ok(done) => done.map_err(unavailable),
-            Err(_) => Err(StoreError::Unavailable("the database does not answer".to_owned())),
-        }
-    }
-}
-
 #[async_trait]
 impl SqlStore for Postgres {
     type Row = PgRow;
@@ -228,7 +217,7 @@ impl SqlStore for Postgres {
 
     async fn rows(&self, statement: Statement) -> Result<Vec<PgRow>> {
         let statement = session::without_nul(statement);
-        self.timed(query!(statement).fetch_all(&self.pool)).await
+        self.found(query!(statement)).await
     }
 
     async fn change_noted(&self, statement: Statement, noted: &NewAuditEntry) -> Result<bool> {
@@ -237,7 +226,8 @@ impl SqlStore for Postgres {
             session::without_nul(audit_entry(noted)),
         );
         self.timed(async {
-            let mut transaction = self.pool.begin().await?;
+            let mut lent = self.lend().await?;
+            let mut transaction = lent.begin().await?;
             let done = query!(statement).execute(&mut *transaction).await?;
             if done.rows_affected() == 0 {
                 return Ok(false);
@@ -251,7 +241,8 @@ impl SqlStore for Postgres {
 
     async fn keep(&self, statements: Vec<Statement>) -> Result<u64> {
         self.timed(async {
-            let mut transaction = self.pool.begin().await?;
+            let mut lent = self.lend().await?;
+            let mut transaction = lent.begin().await?;
             let mut touched = 0;
             for statement in statements.into_iter().map(session::without_nul) {
                 touched = query!(statement)
