@@ -13,6 +13,7 @@ mod lending;
 mod listener;
 mod log;
 mod migrations;
+mod refusal;
 mod session;
 mod shadow_store;
 
@@ -62,6 +63,14 @@ pub enum OpenError {
     /// The server does not answer, or refuses.
     #[error("the database of storage.url: {0}")]
     Unreachable(String),
+    /// It is not spoken to as the URL demands.
+    #[error("the database of storage.url: {cause}: {advice}")]
+    Unproven {
+        /// The other side's, or the library's word.
+        cause: String,
+        /// What to do.
+        advice: &'static str,
+    },
     /// It was migrated by a newer program.
     #[error(
         "the database of storage.url was made by a newer Fieldgate (its schema has step {step}, which this program does \
@@ -156,7 +165,11 @@ pub async fn open(
 /// Whether there is a database of ours at `url`.
 pub async fn exists(url: &str, options: &PostgresOptions) -> std::result::Result<bool, OpenError> {
     let fault = |error: sqlx::Error| OpenError::Unreachable(error.to_string());
-    let mut connection = Connector::new(url, options)?.connect().await.map_err(fault)?;
+    let connecting = Connector::new(url, options)?;
+    let mut connection = connecting
+        .connect()
+        .await
+        .map_err(|error| refusal::told(&error))?;
     let found = sqlx::query_as("SELECT to_regclass('settings') IS NOT NULL").fetch_one(&mut connection);
     let (found,): (bool,) = found.await.map_err(fault)?;
     Ok(found)
@@ -173,7 +186,7 @@ async fn prepare(
     let mut connection = connector
         .connect_for_migration()
         .await
-        .map_err(|error| fault(&error))?;
+        .map_err(|error| refusal::told(&error))?;
     lock(&mut connection).await.map_err(|error| fault(&error))?;
     migrations::run(&mut connection).await?;
     let check = settings::check(&mut connection, secrets).await;

@@ -2,6 +2,7 @@
 //! under the same address, or behind a network that cuts connections or falls silent; and what concerns PostgreSQL alone. `FIELDGATE_TEST_POSTGRES` says that servers can be had; `scripts/test` sets it.
 
 mod address;
+mod encryption;
 mod network;
 mod server;
 

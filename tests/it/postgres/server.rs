@@ -74,6 +74,29 @@ impl Server {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
+    /// From now on it offers TLS with this certificate.
+    pub fn speak_tls(&self, certificate: &str, key: &str) {
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), text).unwrap();
+            let (from, to) = (file.path().display(), format!("{}/{name}", self.folder));
+            script(&format!("as_root install -o postgres -m 600 {from} {to}"));
+        }
+        for (setting, value) in [
+            ("ssl_cert_file", format!("{}/server.crt", self.folder)),
+            ("ssl_key_file", format!("{}/server.key", self.folder)),
+            ("ssl", "on".to_owned()),
+        ] {
+            self.sql(&format!("ALTER SYSTEM SET {setting} = '{value}'"));
+        }
+        self.sql("SELECT pg_reload_conf()");
+        let end = Instant::now() + Duration::from_secs(20);
+        while self.sql("SHOW ssl") != "on" {
+            assert!(Instant::now() < end, "the server does not speak TLS");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// `SIGKILL` to all of it.
     pub fn kill(&self) {
         script(&format!(
