@@ -1,6 +1,7 @@
 //! The composition root: from a configuration to a running instance. The one place that names concrete backends.
 
 mod copy;
+mod followers;
 mod stores;
 
 use std::path::Path;
@@ -16,17 +17,17 @@ use crate::config::Config;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::shadow::ShadowLimits;
 use crate::files;
-use crate::history::{Feed, FeedSettings, History, Indexer, Retention, RetentionSettings};
+use crate::history::{Feed, FeedSettings, History};
 use crate::http::device::{self, DeviceState};
 use crate::http::management::{self, ManagementState, Readers};
 use crate::http::{BodyBudget, Readiness, Routes, unrouted_answer};
 use crate::ingest::{ActivityBook, Ingest, IngestSettings, LimitSettings, PasswordSettings};
 use crate::lifecycle::{self, Lifecycle};
 use crate::observability::Metrics;
-use crate::routing::egress::{AddressPolicy, Egress, EgressSettings, SystemLookup};
-use crate::routing::{Channels, Routing, RoutingSettings};
+use crate::routing::egress::AddressPolicy;
+use crate::routing::{Routing, RoutingSettings};
 use crate::server::{ConnectionSlots, Listener, ServerCommon, ServerLimits};
-use crate::shadow::{Registrations, ShadowFollower, Shadows, StatusFollower};
+use crate::shadow::Shadows;
 use crate::storage::{Stores, postgres, sqlite};
 use crate::tls::{self, CertificateStore, ServerTls};
 
@@ -87,6 +88,7 @@ pub enum StartError {
 }
 
 pub use copy::copy;
+use followers::{FollowerSettings, Followers};
 use stores::open_stores;
 pub use stores::{open_beside, open_existing};
 
@@ -282,7 +284,7 @@ impl App {
         serving.drain(grace + AFTER_GRACE).await;
         self.stores.log.close().await;
         self.lifecycle.shutdown();
-        if !self.lifecycle.drain(AFTER_GRACE).await {
+        if !self.lifecycle.drain(AFTER_GRACE + AFTER_GRACE).await {
             tracing::warn!("some tasks did not end in time");
         }
         tracing::info!("stopped");
@@ -291,13 +293,6 @@ impl App {
         } else {
             Ok(())
         }
-    }
-
-    fn start_routing(&self) {
-        let policy = address_policy(&self.config);
-        let egress = Egress::new(policy, Arc::new(SystemLookup), EgressSettings::default());
-        let channels = Channels::new(egress, Arc::new(SystemClock));
-        self.routing.start(Arc::new(channels), &self.lifecycle);
     }
 
     fn start_followers(&self, hangups: lifecycle::Hangups) {
@@ -309,33 +304,15 @@ impl App {
             self.lifecycle.token(),
         );
         self.lifecycle.spawn("certificate watch", watch);
-        let history = History::new(&self.stores);
-        self.start_routing();
-        let interval = Duration::from_millis(self.config.storage.follower_interval_ms);
-        let stop = self.lifecycle.token();
-        self.lifecycle
-            .spawn("history index", Indexer::new(history, interval).run(stop));
-        let stop = self.lifecycle.token();
-        let shadows = ShadowFollower::new(self.shadows.clone(), interval);
-        self.lifecycle.spawn("shadows", shadows.run(stop));
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let offline_after_ms = self.config.ingest.offline_after_ms();
-        let statuses = StatusFollower::new(self.stores.clone(), clock.clone(), offline_after_ms, interval);
-        self.lifecycle
-            .spawn("device status", statuses.run(self.lifecycle.token()));
-        let registrations = Registrations::new(self.stores.clone(), self.activity.clone(), clock, interval);
-        self.lifecycle
-            .spawn("registrations", registrations.run(self.lifecycle.token()));
-        let settings = RetentionSettings {
-            days: self.config.retention.days,
-            bytes: self.config.retention.bytes,
-            audit_days: self.config.retention.audit_days,
-            step_rows: self.config.retention.step_rows,
-            interval: Duration::from_secs(self.config.retention.interval_seconds),
+        let followers = Followers {
+            stores: self.stores.clone(),
+            routing: self.routing.clone(),
+            shadows: self.shadows.clone(),
+            activity: self.activity.clone(),
+            settings: FollowerSettings::of(&self.config),
         };
-        let retention = Retention::new(self.stores.clone(), Arc::new(SystemClock), settings);
         self.lifecycle
-            .spawn("retention", retention.run(self.lifecycle.token()));
+            .spawn("followers", followers.run(self.lifecycle.clone()));
     }
 }
 

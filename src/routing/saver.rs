@@ -38,6 +38,11 @@ impl Saver {
                 tracing::warn!(%error, "what actions came to was not saved, it will be tried again");
             }
             if stopping {
+                for runner in self.runners.all() {
+                    let action = runner.setting().action.action_id;
+                    self.metrics.forget_action(action.as_str());
+                }
+                self.runners.end();
                 return;
             }
             tokio::select! {

@@ -17,7 +17,7 @@ use crate::domain::ids::{ActionId, DeviceKey, Position, RuleId};
 use crate::lifecycle::Lifecycle;
 use crate::observability::Metrics;
 use crate::storage::{
-    AttemptRow, Letter, Page, PageRequest, ReadLimit, Registry, RegistryChange, Result, RoutingStore, Stores,
+    AttemptRow, Letter, Page, PageRequest, ReadLimit, RegistryChange, Result, RoutingStore, Stores,
 };
 
 /// What the configuration says of routing.
@@ -116,7 +116,6 @@ pub struct Trial(pub Report);
 /// Rules at work. Clones share it.
 #[derive(Clone)]
 pub struct Routing {
-    registry: Arc<dyn Registry>,
     rules: Arc<dyn RoutingStore>,
     settings: RoutingSettings,
     metrics: Arc<Metrics>,
@@ -141,8 +140,13 @@ impl Routing {
             calls: settings.calls,
             changed: Arc::default(),
         };
+        let heard = common.changed.clone();
+        stores.registry.subscribe(Box::new(move |change| {
+            if matches!(change, RegistryChange::Routing | RegistryChange::Everything) {
+                heard.notify_one();
+            }
+        }));
         Self {
-            registry: stores.registry.clone(),
             rules: stores.rules.clone(),
             settings,
             metrics,
@@ -151,14 +155,8 @@ impl Routing {
         }
     }
 
-    /// Starts all actions; each runs until it is deleted or the instance stops.
+    /// Starts all actions; each runs until it is deleted or `lifecycle` stops. They may be started again after that.
     pub fn start(&self, ways: Arc<dyn WaysOut>, lifecycle: &Lifecycle) {
-        let heard = self.common.changed.clone();
-        self.registry.subscribe(Box::new(move |change| {
-            if matches!(change, RegistryChange::Routing | RegistryChange::Everything) {
-                heard.notify_one();
-            }
-        }));
         let supervisor = Supervisor {
             routing: self.rules.clone(),
             common: self.common.clone(),
@@ -171,6 +169,7 @@ impl Routing {
             kept: None,
         };
         lifecycle.spawn("routing", supervisor.run(lifecycle.token()));
+        self.runners.begin();
         let saver = Saver {
             common: self.common.clone(),
             runners: self.runners.clone(),
@@ -306,6 +305,11 @@ impl Routing {
         };
         let key = runner.setting().action.key;
         self.common.actions.drop_letters(key, letter).await.map(Some)
+    }
+
+    /// Whether actions run here, and not on another node.
+    pub fn is_at_work(&self) -> bool {
+        self.runners.are_here()
     }
 
     /// What became of an event, action by action. None: the log does not hold it.

@@ -2,6 +2,7 @@
 //! and starts, changes and ends tasks without a restart.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,11 +24,29 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// The tasks that run.
 #[derive(Default)]
-pub(super) struct Runners(Mutex<HashMap<ActionKey, Arc<Runner>>>);
+pub(super) struct Runners {
+    held: Mutex<HashMap<ActionKey, Arc<Runner>>>,
+    here: AtomicBool,
+}
 
 impl Runners {
     fn held(&self) -> std::sync::MutexGuard<'_, HashMap<ActionKey, Arc<Runner>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn begin(&self) {
+        self.held().clear();
+        self.here.store(true, Ordering::SeqCst);
+    }
+
+    /// All have ended: another node may run them now.
+    pub(super) fn end(&self) {
+        self.here.store(false, Ordering::SeqCst);
+        self.held().clear();
+    }
+
+    pub(super) fn are_here(&self) -> bool {
+        self.here.load(Ordering::SeqCst)
     }
 
     pub(super) fn all(&self) -> Vec<Arc<Runner>> {

@@ -10,6 +10,7 @@ mod audit;
 mod copy;
 mod event_log;
 mod follower_store;
+mod leadership;
 pub mod postgres;
 mod registry;
 mod routing;
@@ -26,6 +27,7 @@ pub use audit::*;
 pub use copy::Digest;
 pub use event_log::*;
 pub use follower_store::*;
+pub use leadership::*;
 pub use registry::*;
 pub use routing::*;
 pub use settings::*;
@@ -92,6 +94,8 @@ pub struct Stores {
     pub settings: Arc<dyn Settings>,
     /// Who changed what.
     pub audit: Arc<dyn AuditLog>,
+    /// Which node follows the log.
+    pub leadership: Arc<dyn Leadership>,
 }
 
 /// Why nothing was copied.

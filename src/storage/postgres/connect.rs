@@ -164,7 +164,8 @@ impl Connector {
     }
 }
 
-async fn within<T>(
+/// Work that the server answers in time, or is held not to answer.
+pub(super) async fn within<T>(
     time: Duration,
     work: impl Future<Output = std::result::Result<T, sqlx::Error>>,
 ) -> std::result::Result<T, sqlx::Error> {

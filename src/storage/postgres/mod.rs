@@ -2,13 +2,14 @@
 //! lock for its transaction before its positions are given, so that commit order is position order whoever writes.
 //! `synchronous_commit=on`, set and asserted on every connection.
 //!
-//! Reads go through a pool of bounded size; the writer and the listener have connections of their own. While the database
+//! Reads go through a pool of bounded size; the writer, the listener and the claim to lead have connections of their own. While the database
 //! cannot be reached everything is refused at once, until the listener reaches it again.
 
 mod commit;
 mod connect;
 pub(super) mod copy_target;
 mod follower_store;
+mod leadership;
 mod lending;
 mod listener;
 mod log;
@@ -44,7 +45,7 @@ pub struct PostgresOptions {
     pub metrics: Arc<Metrics>,
     /// The writer's bounds.
     pub writer: WriterLimits,
-    /// Connections of the pool; the writer and the listener have one each beside it.
+    /// Connections of the pool; the writer, the listener and the claim to lead have one each beside it.
     pub pool_connections: u32,
     /// How long a connection may take to come, from the server or from the pool.
     pub connect_timeout: Duration,
@@ -93,6 +94,7 @@ pub enum OpenError {
 
 /// The database's parts, shared by the roles.
 pub(super) struct Postgres {
+    connector: Connector,
     pool: PgPool,
     writer: Writer<PostgresCommit>,
     secrets: Arc<SecretBox>,
@@ -148,6 +150,7 @@ pub async fn open(
         partition_rows: i64::from(options.partition_rows),
         statement_timeout: options.statement_timeout,
         patience: connector.patience(),
+        connector,
     });
     Ok(Stores {
         registry: postgres.clone(),
@@ -158,7 +161,8 @@ pub async fn open(
         rules: postgres.clone(),
         actions: postgres.clone(),
         settings: postgres.clone(),
-        audit: postgres,
+        audit: postgres.clone(),
+        leadership: postgres,
     })
 }
 

@@ -4,10 +4,10 @@
 mod address;
 mod encryption;
 mod network;
+mod nodes;
 mod server;
 
 use std::collections::HashSet;
-use std::process::Stdio;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -123,28 +123,6 @@ fn gate_on(port: u16) -> Gate {
         .with("STORAGE__CONNECT_TIMEOUT_SECONDS", "2")
         .unlimited()
         .start()
-}
-
-#[test]
-fn ten_programs_started_at_once_migrate_once() {
-    let Some(server) = server() else { return };
-    let database = Database::create(&server);
-    let programs: Vec<_> = (0..10)
-        .map(|_| {
-            command()
-                .arg("migrate")
-                .env("FIELDGATE__STORAGE__URL", database.url())
-                .env("FIELDGATE__SECRETS__KEY", "5a".repeat(32))
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()
-                .unwrap()
-        })
-        .collect();
-    for program in programs {
-        let output = program.wait_with_output().unwrap();
-        assert!(output.status.success(), "{output:?}");
-    }
 }
 
 #[test]

@@ -21,6 +21,16 @@ fn script(line: &str) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
+/// What a statement gives, as text.
+pub fn sql(url: &str, statement: &str) -> String {
+    let output = Command::new("psql")
+        .args([url, "-Atqc", statement])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{statement}: {output:?}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
 impl Server {
     pub fn start(folder: &Path) -> Self {
         let folder = folder.join("server").display().to_string();
@@ -56,22 +66,10 @@ impl Server {
     }
 
     pub fn sql(&self, statement: &str) -> String {
-        let port = self.port.to_string();
-        let output = Command::new("psql")
-            .args([
-                "-h",
-                "127.0.0.1",
-                "-p",
-                &port,
-                "-U",
-                "postgres",
-                "-Atqc",
-                statement,
-            ])
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{statement}: {output:?}");
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        sql(
+            &format!("postgres://postgres@127.0.0.1:{}/postgres", self.port),
+            statement,
+        )
     }
 
     /// From now on it offers TLS with this certificate.
