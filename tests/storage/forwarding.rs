@@ -427,6 +427,7 @@ pub async fn a_refused_event_is_a_dead_letter_that_can_be_sent_again(bed: Bed) {
         (2, 1)
     );
     assert_eq!(works.targets.positions("to-r"), sent);
+    works.settled("to-dead").await;
     assert_eq!(
         works
             .routing
