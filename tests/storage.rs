@@ -87,6 +87,7 @@ macro_rules! contract {
             updates::a_child_moves_to_another_gateway_and_old_events_keep_theirs,
             updates::a_child_stays_where_the_move_is_refused,
             updates::registrations_run_out_unless_they_are_kept,
+            updates::a_registration_that_was_changed_meanwhile_does_not_end,
             tags::tags_are_bound_overwritten_and_taken_off,
             tags::events_keep_the_tags_of_their_time,
             tags::tags_that_are_refused_change_nothing,

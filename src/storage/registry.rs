@@ -519,6 +519,13 @@ pub trait Registry: Send + Sync {
     /// Up to `limit` devices whose registration ran out before `now`: made with a timeout that has passed. Those without
     /// children come first.
     async fn expired_registrations(&self, now: Timestamp, limit: u32) -> Result<Vec<Device>>;
+    /// Deletes a device if its registration still ran out before `before` and no node has heard it; otherwise it is not found.
+    async fn end_registration(
+        &self,
+        key: DeviceKey,
+        before: Timestamp,
+        change: Change<Device>,
+    ) -> Result<DeviceDeletion>;
     /// The device was heard in time: its registration does not run out any more.
     async fn keep_registration(&self, key: DeviceKey) -> Result<()>;
     /// Changes a device, with a `device/update` event. None: there is none.

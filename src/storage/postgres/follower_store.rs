@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::session::replaced;
 use super::{Postgres, log};
+use crate::auth::access_token::TokenInstants;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{DeviceKey, Position};
 use crate::storage::sql::{Columns, rows};
@@ -116,32 +117,35 @@ impl FollowerStore for Postgres {
     }
 
     async fn save_activity(&self, rows: &[DeviceActivity]) -> Result<()> {
-        let newest: BTreeMap<_, _> = rows.iter().map(|row| (row.device.0, row)).collect();
+        let mut newest: BTreeMap<_, _> = rows.iter().map(|row| (row.device.0, *row)).collect();
         let devices: Vec<_> = newest.keys().copied().collect();
-        let instants: Vec<_> = newest.values().map(|row| row.token_instants.as_slice()).collect();
-        let seen: Vec<_> = newest.values().map(|row| row.last_seen.0).collect();
-        let activity = sqlx::query(
-            "INSERT INTO device_activity (device_key, token_instants, last_seen_ms) SELECT * FROM unnest($1, $2, $3)
-             ON CONFLICT (device_key) DO UPDATE SET token_instants = excluded.token_instants,
-                 last_seen_ms = excluded.last_seen_ms",
-        )
-        .bind(&devices)
-        .bind(instants)
-        .bind(&seen);
-        // Heard for the first time, or again after they went offline.
-        let status = sqlx::query(
-            "INSERT INTO device_status (device_key, online, changed_ms, active_ms, announced)
-             SELECT device, TRUE, seen, seen, FALSE FROM unnest($1, $2) AS heard (device, seen)
-             ON CONFLICT (device_key) DO UPDATE SET online = TRUE, changed_ms = excluded.changed_ms, announced = FALSE
-             WHERE NOT device_status.online",
-        )
-        .bind(&devices)
-        .bind(&seen);
         self.timed(async {
             let mut lent = self.lend().await?;
             let mut transaction = lent.begin().await?;
-            activity.execute(&mut *transaction).await?;
-            status.execute(&mut *transaction).await?;
+            merge_stored(&mut transaction, &mut newest).await?;
+            let instants: Vec<_> = newest.values().map(|row| row.token_instants.as_slice()).collect();
+            let seen: Vec<_> = newest.values().map(|row| row.last_seen.0).collect();
+            sqlx::query(
+                "INSERT INTO device_activity (device_key, token_instants, last_seen_ms) SELECT * FROM unnest($1, $2, $3)
+                 ON CONFLICT (device_key) DO UPDATE SET token_instants = excluded.token_instants,
+                     last_seen_ms = greatest(device_activity.last_seen_ms, excluded.last_seen_ms)",
+            )
+            .bind(&devices)
+            .bind(instants)
+            .bind(&seen)
+            .execute(&mut *transaction)
+            .await?;
+            // Heard for the first time, or again after they went offline.
+            sqlx::query(
+                "INSERT INTO device_status (device_key, online, changed_ms, active_ms, announced)
+                 SELECT device, TRUE, seen, seen, FALSE FROM unnest($1, $2) AS heard (device, seen)
+                 ON CONFLICT (device_key) DO UPDATE SET online = TRUE, changed_ms = excluded.changed_ms, announced = FALSE
+                 WHERE NOT device_status.online",
+            )
+            .bind(&devices)
+            .bind(&seen)
+            .execute(&mut *transaction)
+            .await?;
             transaction.commit().await
         })
         .await
@@ -231,6 +235,29 @@ impl FollowerStore for Postgres {
         };
         found.iter().map(activity).collect()
     }
+}
+
+/// Another node may have heard the device later, and given it newer tokens: the newest of both stay.
+async fn merge_stored(
+    connection: &mut PgConnection,
+    rows: &mut BTreeMap<i64, DeviceActivity>,
+) -> std::result::Result<(), sqlx::Error> {
+    let stored = sqlx::query_as(
+        "SELECT device_key, token_instants, last_seen_ms FROM device_activity WHERE device_key = ANY($1)
+         ORDER BY device_key FOR UPDATE",
+    );
+    let devices: Vec<_> = rows.keys().copied().collect();
+    let stored: Vec<(i64, Vec<u8>, i64)> = stored.bind(devices).fetch_all(connection).await?;
+    for (device, instants, last_seen) in stored {
+        let (Some(row), Ok(instants)) = (rows.get_mut(&device), <[u8; 32]>::try_from(instants)) else {
+            continue;
+        };
+        let mut newest = TokenInstants::decode(&row.token_instants);
+        newest.merge(TokenInstants::decode(&instants));
+        row.token_instants = newest.encode();
+        row.last_seen = row.last_seen.max(Timestamp(last_seen));
+    }
+    Ok(())
 }
 
 /// What two entries that tell the same have in common.

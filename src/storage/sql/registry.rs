@@ -253,6 +253,15 @@ impl<S: SqlStore> Registry for S {
         devices(self, query).await
     }
 
+    async fn end_registration(
+        &self,
+        key: DeviceKey,
+        before: Timestamp,
+        change: Told<Device>,
+    ) -> Result<DeviceDeletion> {
+        self.change(Change::EndRegistration(key, before, change), 0).await
+    }
+
     async fn keep_registration(&self, key: DeviceKey) -> Result<()> {
         let _: bool = self.change(Change::KeepRegistration(key), 0).await?;
         Ok(())
