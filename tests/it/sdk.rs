@@ -36,7 +36,7 @@ fn assert_passed(output: &Output) -> String {
 
 #[test]
 fn the_official_sdk_manages_the_program_unchanged() {
-    let gate = Gate::builder().unlimited().start();
+    let gate = Gate::builder().unlimited().forwarding().start();
     let (reader, _) = gate.key("reader");
     let output = tool("pytest", &gate.folder)
         .args(["-q", "-p", "no:cacheprovider", "--strict-markers", "-W", "error"])

@@ -82,9 +82,12 @@ class Recorder:
 
     def __init__(self, algorithm, key=gate.ADMIN):
         self.algorithm = algorithm
-        self.client = gate.client(gate.credentials(algorithm, key), self.check_signature)
+        self.client = gate.client(gate.credentials(algorithm, key), self.hear)
+        # The last one as it came, with what the SDK's models leave out.
+        self.answer = None
 
-    def check_signature(self, answer):
+    def hear(self, answer):
+        self.answer = answer
         authorization = answer.request.headers["Authorization"]
         if isinstance(authorization, bytes):
             authorization = authorization.decode()
