@@ -12,7 +12,8 @@ use crate::domain::clock::Timestamp;
 use crate::domain::device_search::DeviceSearch;
 use crate::domain::event::EventKind;
 use crate::domain::ids::{
-    AppId, DeviceId, DeviceKey, NodeId, Position, ProductId, ProductKey, RequestId, VersionKey,
+    AppId, CertificateId, DeviceId, DeviceKey, NodeId, Position, ProductId, ProductKey, RequestId, RuleId,
+    VersionKey,
 };
 
 /// A resource space.
@@ -301,7 +302,7 @@ pub enum Slot {
 }
 
 /// The answer to a resource space's deletion.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AppDeletion {
     /// Gone.
     Deleted,
@@ -311,6 +312,10 @@ pub enum AppDeletion {
     IsDefault,
     /// Products of it exist; nothing was changed.
     HasProducts,
+    /// This rule takes events of it alone; nothing was changed.
+    HasRule(RuleId),
+    /// This CA is of it; nothing was changed.
+    HasCertificate(CertificateId),
 }
 
 /// The answer to a product's creation.
