@@ -1,8 +1,8 @@
 //! Actions that send their dead letters to others.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::harness::{ACTIONS, Gate, RULES, Reply, made, read};
+use crate::harness::{ACTIONS, Gate, RULES, Receiver, Reply, made, read, report};
 
 fn send_letters(gate: &Gate, from: &str, to: &str) {
     let body = json!({ "dead_letter_action": to }).to_string();
@@ -57,4 +57,42 @@ fn a_space_that_rules_or_cas_belong_to_stays() {
     delete(&gate, &at).assert_refused(403, "IOTDA.001102", &format!("certificate_id: {ca}"));
     assert_eq!(delete(&gate, &format!("/certificates/{ca}")).status, 204);
     assert_eq!(delete(&gate, &at).status, 204);
+}
+
+#[test]
+fn letters_of_two_actions_that_name_each_other_do_not_go_round() {
+    let gate = Gate::builder().forwarding().start();
+    let [one_target, two_target] = [(); 2].map(|()| Receiver::start());
+    one_target.answers(400);
+    two_target.answers(400);
+    let one = gate.forward(&json!({}), &one_target.url());
+    let messages = json!({"subject": {"resource": "device.message", "event": "report"}});
+    let two = gate.forward(&messages, &two_target.url());
+    send_letters(&gate, &one, &two);
+    send_letters(&gate, &two, &one);
+    gate.device("d1", "secret-secret", None);
+    let token = gate.token("d1", "secret-secret");
+    let body = report("Meter", r#"{"temperature":21.50}"#);
+    assert_eq!(gate.report("d1", &token, &body).status, 200);
+
+    let stuck = |state: &Value| state["dead"] == 1 && state["pending"] == 0;
+    gate.until_state(&one, stuck);
+    gate.until_state(&two, stuck);
+    let letter = two_target.next().json();
+    assert_eq!(letter["action_id"], one.as_str());
+    assert_eq!(one_target.taken().len(), 3, "the event, three times");
+    one_target.assert_quiet();
+    for (action, target) in [(&one, &one_target), (&two, &two_target)] {
+        let state = gate.until_state(action, |_| true);
+        assert_eq!((&state["taken"], &state["dead"]), (&json!(1), &json!(1)));
+        let letters = format!("{ACTIONS}/{action}/dead-letters");
+        assert_eq!(read(&gate.api("GET", &letters, ""))["page"]["count"], 1);
+        target.taken();
+        target.answers(200);
+    }
+    let again = gate.api("POST", &format!("{ACTIONS}/{two}/dead-letters/replay"), "");
+    assert_eq!(read(&again), json!({"count": 1}));
+    assert_eq!(two_target.next().json(), letter);
+    gate.until_state(&two, |state| state["delivered"] == 1);
+    one_target.assert_quiet();
 }
