@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use crate::harness::{ACTIONS, Gate, read, report};
 
@@ -98,6 +98,24 @@ fn the_readmes_lines_for_the_sdk_work_as_pasted() {
     }
 }
 
+/// One that the system gives to nobody who asks for any, so that it is still free a moment later.
+fn free_port() -> u16 {
+    let first = u16::try_from(std::process::id() % 10_000).unwrap();
+    let mut ports = (20_000 + first..30_000).chain(20_000..30_000);
+    let port = ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    port.unwrap()
+}
+
+/// Ends with the test, also when that fails.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// The README's address of a target, with a port that is free.
 fn at_port(port: u16, lines: &str) -> String {
     assert_eq!(lines.matches("9000").count(), 1, "{lines}");
@@ -128,20 +146,18 @@ fn receive(gate: &Gate, port: u16) -> String {
 #[test]
 fn the_readmes_receiver_works_as_pasted_and_takes_nothing_forged() {
     let gate = Gate::builder().forwarding().start();
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
+    let port = free_port();
     let secret = receive(&gate, port);
     let lines = at_port(port, &code(RECEIVE, "import "));
     assert_eq!(lines.lines().count(), 10, "{lines}");
-    let mut receiver = tool("python", &gate.folder)
+    let receiver = tool("python", &gate.folder)
         .args(["-c", &lines])
         .env("SIGNING_SECRET", secret)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut printed = BufReader::new(receiver.stdout.take().unwrap()).lines();
+        .spawn();
+    let mut receiver = Running(receiver.unwrap());
+    let mut printed = BufReader::new(receiver.0.stdout.take().unwrap()).lines();
     gate.device("app1", "secret-secret", None);
     let token = gate.token("app1", "secret-secret");
     let body = report("Meter", r#"{"temperature":21.50}"#);
@@ -158,7 +174,6 @@ fn the_readmes_receiver_works_as_pasted_and_takes_nothing_forged() {
     let mut answer = Vec::new();
     forger.read_to_end(&mut answer).unwrap();
     assert_eq!(answer, b"");
-    receiver.kill().unwrap();
-    receiver.wait().unwrap();
+    drop(receiver);
     assert!(printed.next().is_none());
 }
