@@ -12,7 +12,7 @@ use rustls::ServerConfig;
 use crate::auth::access_token::TokenKey;
 use crate::auth::api_token::ApiTokenKey;
 use crate::auth::secret_box::MasterKey;
-use crate::config::Config;
+use crate::config::{Config, RoutingConfig};
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::shadow::ShadowLimits;
 use crate::files;
@@ -295,7 +295,8 @@ impl App {
 
     fn start_routing(&self) {
         let policy = address_policy(&self.config);
-        let egress = Egress::new(policy, Arc::new(SystemLookup), EgressSettings::default());
+        let settings = egress_settings(&self.config.routing);
+        let egress = Egress::new(policy, Arc::new(SystemLookup), settings);
         let channels = Channels::new(egress, Arc::new(SystemClock));
         self.routing.start(Arc::new(channels), &self.lifecycle);
     }
@@ -390,6 +391,22 @@ fn routing_settings(config: &Config) -> RoutingSettings {
         attempts: routing.attempts,
         replays: routing.replays,
         save_interval: Duration::from_millis(routing.save_interval_ms),
+    }
+}
+
+const fn egress_settings(routing: &RoutingConfig) -> EgressSettings {
+    EgressSettings {
+        connect: Duration::from_secs(routing.connect_timeout_seconds),
+        lookup: Duration::from_secs(routing.lookup_timeout_seconds),
+        lookups: routing.lookups,
+        lookups_per_target: routing.lookups_per_target,
+        total: Duration::from_secs(routing.push_timeout_seconds),
+        drain: Duration::from_secs(routing.answer_timeout_seconds),
+        kept_bytes: routing.answer_kept_bytes,
+        drained_bytes: routing.answer_read_bytes,
+        idle: Duration::from_secs(routing.idle_timeout_seconds),
+        idle_connections: routing.idle_connections,
+        ping: Duration::from_secs(routing.ping_interval_seconds),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Logs, to standard error: for people or as JSON; and metrics.
 
+mod forwarding;
 mod line_buffer;
 pub mod metrics;
 
@@ -10,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::LogFormat;
 use line_buffer::LineBuffer;
 
+pub use forwarding::{ActionFigures, ForwardingMetrics};
 pub use line_buffer::LogGuard;
 pub use metrics::Metrics;
 
