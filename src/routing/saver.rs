@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,14 +12,12 @@ use super::runner::{Common, Runner};
 use super::supervisor::Runners;
 use crate::domain::ids::ActionKey;
 use crate::lifecycle::pause;
-use crate::observability::Metrics;
 use crate::storage::{ActionSave, NewLetter, Result};
 
 /// Saves for all actions.
 pub(super) struct Saver {
     pub(super) common: Arc<Common>,
     pub(super) runners: Arc<Runners>,
-    pub(super) metrics: Arc<Metrics>,
     pub(super) interval: Duration,
     pub(super) keep_attempts: u32,
     pub(super) failed: HashMap<ActionKey, ActionSave>,
@@ -48,18 +46,10 @@ impl Saver {
     async fn save(&mut self) -> Result<()> {
         let runners = self.runners.all();
         for runner in &runners {
-            let (key, unsaved, standing) = {
+            let (key, unsaved) = {
                 let mut dispatcher = runner.dispatcher();
-                (
-                    dispatcher.action(),
-                    dispatcher.take_unsaved(),
-                    dispatcher.standing(),
-                )
+                (dispatcher.action(), dispatcher.take_unsaved())
             };
-            self.metrics.action(
-                runner.setting().action.action_id.as_str(),
-                &standing_values(&standing),
-            );
             if let Some(unsaved) = unsaved {
                 let whole = match self.failed.remove(&key) {
                     Some(older) => older.followed_by(unsaved),
@@ -84,10 +74,11 @@ impl Saver {
             .iter()
             .map(|(key, save)| (*key, save.clone()))
             .collect();
-        self.common
-            .actions
-            .save_actions(&saves, self.keep_attempts)
-            .await?;
+        let begun = Instant::now();
+        let outcome = self.common.actions.save_actions(&saves, self.keep_attempts).await;
+        let forwarding = &self.common.metrics.forwarding;
+        forwarding.saved(begun.elapsed(), outcome.is_ok());
+        outcome?;
         let forwarded = self
             .failed
             .values()
@@ -181,16 +172,4 @@ fn forwarded(letter: &NewLetter, to: ActionKey, from: &crate::storage::Action) -
         replaying: true,
         ..letter.clone()
     }
-}
-
-fn standing_values(standing: &super::dispatcher::Standing) -> [(&'static str, u64); 6] {
-    let counters = &standing.counters;
-    [
-        ("taken", counters.taken),
-        ("delivered", counters.delivered),
-        ("dead", counters.dead),
-        ("dropped", counters.dropped()),
-        ("pending", standing.pending),
-        ("parked", standing.parked),
-    ]
 }

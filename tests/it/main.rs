@@ -37,6 +37,7 @@ mod sdk;
 mod shadow;
 mod signatures;
 mod simulate;
+mod status;
 mod stream;
 mod strictness;
 mod tail;
