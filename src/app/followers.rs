@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{AFTER_GRACE, address_policy};
+use super::{AFTER_GRACE, address_policy, egress_settings};
 use crate::config::Config;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::history::{History, Indexer, Retention, RetentionSettings};
@@ -26,6 +26,7 @@ pub(super) struct Followers {
 /// What the configuration says of them.
 pub(super) struct FollowerSettings {
     targets: AddressPolicy,
+    egress: EgressSettings,
     interval: Duration,
     offline_after_ms: i64,
     retention: RetentionSettings,
@@ -35,6 +36,7 @@ impl FollowerSettings {
     pub(super) fn of(config: &Config) -> Self {
         Self {
             targets: address_policy(config),
+            egress: egress_settings(&config.routing),
             interval: Duration::from_millis(config.storage.follower_interval_ms),
             offline_after_ms: config.ingest.offline_after_ms(),
             retention: RetentionSettings {
@@ -85,11 +87,8 @@ impl Followers {
     fn start(&self, following: &Lifecycle) {
         let (stores, interval) = (&self.stores, self.settings.interval);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let egress = Egress::new(
-            self.settings.targets.clone(),
-            Arc::new(SystemLookup),
-            EgressSettings::default(),
-        );
+        let policy = self.settings.targets.clone();
+        let egress = Egress::new(policy, Arc::new(SystemLookup), self.settings.egress);
         let channels = Channels::new(egress, clock.clone());
         self.routing.start(Arc::new(channels), following);
         let indexer = Indexer::new(History::new(stores), interval);

@@ -13,23 +13,24 @@ use rustls::ServerConfig;
 use crate::auth::access_token::TokenKey;
 use crate::auth::api_token::ApiTokenKey;
 use crate::auth::secret_box::MasterKey;
-use crate::config::Config;
-use crate::domain::clock::{Clock, SystemClock};
+use crate::config::{Config, RoutingConfig};
+use crate::domain::clock::{Clock, SystemClock, Timestamp};
 use crate::domain::shadow::ShadowLimits;
 use crate::files;
 use crate::history::{Feed, FeedSettings, History};
 use crate::http::device::{self, DeviceState};
-use crate::http::management::{self, ManagementState, Readers};
+use crate::http::management::{self, InstanceFacts, ManagementState, Readers};
 use crate::http::{BodyBudget, Readiness, Routes, unrouted_answer};
 use crate::ingest::{ActivityBook, Ingest, IngestSettings, LimitSettings, PasswordSettings};
 use crate::lifecycle::{self, Lifecycle};
 use crate::observability::Metrics;
-use crate::routing::egress::AddressPolicy;
+use crate::observability::rates::Rates;
+use crate::routing::egress::{AddressPolicy, EgressSettings};
 use crate::routing::{Routing, RoutingSettings};
 use crate::server::{ConnectionSlots, Listener, ServerCommon, ServerLimits};
 use crate::shadow::Shadows;
 use crate::storage::{Stores, postgres, sqlite};
-use crate::tls::{self, CertificateStore, ServerTls};
+use crate::tls::{self, CertificateStore, ServerTls, development};
 
 /// Why an instance does not start, or stopped by itself.
 #[derive(Debug, thiserror::Error)]
@@ -189,7 +190,11 @@ impl App {
         let activity = ingest.activity().clone();
         let streams = streams(&config, &stores, metrics.clone());
         let routing = Routing::new(&stores, routing_settings(&config), clock.clone(), metrics.clone());
+        let rates = Arc::new(Rates::new(metrics.clone(), clock.clone()));
         let state = ManagementState {
+            rates: rates.clone(),
+            facts: Arc::new(instance_facts(&config, clock.now())),
+            device_counts: Arc::default(),
             bodies: bodies.clone(),
             metrics: metrics.clone(),
             stores: stores.clone(),
@@ -208,6 +213,7 @@ impl App {
             offline_after_ms: config.ingest.offline_after_ms(),
         };
         ingest.start_writers(&lifecycle, lifecycle.token());
+        lifecycle.spawn("rates", rates.run(lifecycle.token()));
         Ok(Self {
             device: device::router(DeviceState { ingest, bodies }, clock, metrics.clone()),
             management: management::router(state),
@@ -320,6 +326,26 @@ fn bind(role: &'static str, address: std::net::SocketAddr) -> Result<Listener, S
     Listener::bind(address).map_err(|cause| StartError::Bind { role, address, cause })
 }
 
+fn instance_facts(config: &Config, started: Timestamp) -> InstanceFacts {
+    InstanceFacts {
+        device: config.device.listen,
+        management: config.management.listen,
+        backend: if stores::is_postgres(config.storage.url.expose()) {
+            "postgres"
+        } else {
+            "sqlite"
+        },
+        retention_days: config.retention.days,
+        retention_bytes: config.retention.bytes,
+        started,
+        ca: config
+            .tls
+            .certificate
+            .first()
+            .and_then(|path| development::ca_beside(path)),
+    }
+}
+
 /// Where devices are told to connect, as far as the configuration says it.
 fn device_host(config: &Config) -> String {
     let (host, address) = (&config.device.public_host, config.device.listen);
@@ -367,6 +393,22 @@ fn routing_settings(config: &Config) -> RoutingSettings {
         attempts: routing.attempts,
         replays: routing.replays,
         save_interval: Duration::from_millis(routing.save_interval_ms),
+    }
+}
+
+const fn egress_settings(routing: &RoutingConfig) -> EgressSettings {
+    EgressSettings {
+        connect: Duration::from_secs(routing.connect_timeout_seconds),
+        lookup: Duration::from_secs(routing.lookup_timeout_seconds),
+        lookups: routing.lookups,
+        lookups_per_target: routing.lookups_per_target,
+        total: Duration::from_secs(routing.push_timeout_seconds),
+        drain: Duration::from_secs(routing.answer_timeout_seconds),
+        kept_bytes: routing.answer_kept_bytes,
+        drained_bytes: routing.answer_read_bytes,
+        idle: Duration::from_secs(routing.idle_timeout_seconds),
+        idle_connections: routing.idle_connections,
+        ping: Duration::from_secs(routing.ping_interval_seconds),
     }
 }
 

@@ -17,6 +17,7 @@ use super::tail::{Stretch, Tail};
 use crate::auth::secret::random_bytes;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::ids::Position;
+use crate::observability::Metrics;
 use crate::storage::{Action, ActionStore, EventLog, Result};
 
 /// How long a stopping action waits for what is on its way.
@@ -54,6 +55,7 @@ pub(super) struct Common {
     pub(super) tail: Tail,
     pub(super) flow: FlowControl,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) calls: usize,
     /// What is set should be read anew.
     pub(super) changed: Arc<Notify>,
@@ -335,10 +337,18 @@ impl Calls {
         match ended {
             Ok((id, (tickets, reports))) => {
                 self.carried.remove(&id);
+                let action = runner.setting().action.action_id;
                 let mut reports = reports.into_iter();
                 for ticket in tickets {
                     match reports.next() {
-                        Some(Some(report)) => tell(&mut dispatcher, &ticket, &report, now),
+                        Some(Some(report)) => {
+                            let class = report.outcome.class();
+                            common
+                                .metrics
+                                .forwarding
+                                .pushed(action.as_str(), class, report.took);
+                            tell(&mut dispatcher, &ticket, &report, now);
+                        }
                         Some(None) => dispatcher.lost(&ticket),
                         None => dispatcher.abandon(&ticket, now),
                     }

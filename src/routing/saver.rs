@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,14 +11,13 @@ use base64::engine::general_purpose::STANDARD;
 use super::runner::{Common, Runner};
 use super::supervisor::Runners;
 use crate::domain::ids::ActionKey;
-use crate::observability::Metrics;
+use crate::lifecycle::pause;
 use crate::storage::{ActionSave, NewLetter, Result};
 
 /// Saves for all actions.
 pub(super) struct Saver {
     pub(super) common: Arc<Common>,
     pub(super) runners: Arc<Runners>,
-    pub(super) metrics: Arc<Metrics>,
     pub(super) interval: Duration,
     pub(super) keep_attempts: u32,
     pub(super) failed: HashMap<ActionKey, ActionSave>,
@@ -40,34 +39,22 @@ impl Saver {
             if stopping {
                 for runner in self.runners.all() {
                     let action = runner.setting().action.action_id;
-                    self.metrics.forget_action(action.as_str());
+                    self.common.metrics.forwarding.forget(action.as_str());
                 }
                 self.runners.end();
                 return;
             }
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => {}
-                () = tokio::time::sleep(self.interval) => {}
-            }
+            pause(&stop, self.interval).await;
         }
     }
 
     async fn save(&mut self) -> Result<()> {
         let runners = self.runners.all();
         for runner in &runners {
-            let (key, unsaved, standing) = {
+            let (key, unsaved) = {
                 let mut dispatcher = runner.dispatcher();
-                (
-                    dispatcher.action(),
-                    dispatcher.take_unsaved(),
-                    dispatcher.standing(),
-                )
+                (dispatcher.action(), dispatcher.take_unsaved())
             };
-            self.metrics.action(
-                runner.setting().action.action_id.as_str(),
-                &standing_values(&standing),
-            );
             if let Some(unsaved) = unsaved {
                 let whole = match self.failed.remove(&key) {
                     Some(older) => older.followed_by(unsaved),
@@ -92,10 +79,11 @@ impl Saver {
             .iter()
             .map(|(key, save)| (*key, save.clone()))
             .collect();
-        self.common
-            .actions
-            .save_actions(&saves, self.keep_attempts)
-            .await?;
+        let begun = Instant::now();
+        let outcome = self.common.actions.save_actions(&saves, self.keep_attempts).await;
+        let forwarding = &self.common.metrics.forwarding;
+        forwarding.saved(begun.elapsed(), outcome.is_ok());
+        outcome?;
         let forwarded = self
             .failed
             .values()
@@ -145,12 +133,12 @@ impl Saver {
         let Some(other) = self.runners.key_of(&other).filter(|other| *other != key) else {
             return Ok(());
         };
-        // Once for each letter: one that came from another action goes no further, and one that waits for a save that
-        // failed was told already.
+        // Once for each letter: one that waits for a save that failed was told already. Letters that are given up again are
+        // marked where they stand and make no new one, so what came from another action goes no further.
         let own: Vec<_> = save
             .letters
             .iter()
-            .filter(|letter| letter.action == key && !letter.forwarded)
+            .filter(|letter| letter.action == key)
             .collect();
         let told: Vec<_> = save
             .letters
@@ -189,16 +177,4 @@ fn forwarded(letter: &NewLetter, to: ActionKey, from: &crate::storage::Action) -
         replaying: true,
         ..letter.clone()
     }
-}
-
-fn standing_values(standing: &super::dispatcher::Standing) -> [(&'static str, u64); 6] {
-    let counters = &standing.counters;
-    [
-        ("taken", counters.taken),
-        ("delivered", counters.delivered),
-        ("dead", counters.dead),
-        ("dropped", counters.dropped()),
-        ("pending", standing.pending),
-        ("parked", standing.parked),
-    ]
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::channel::{Outgoing, Report};
-use super::dispatcher::{Limits, Schedule, Standing};
+use super::dispatcher::{Limits, Schedule, Standing, TargetState};
 use super::flow::FlowControl;
 use super::runner::{Common, Runner};
 use super::saver::Saver;
@@ -15,7 +15,7 @@ use super::ways::WaysOut;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::ids::{ActionId, DeviceKey, Position, RuleId};
 use crate::lifecycle::Lifecycle;
-use crate::observability::Metrics;
+use crate::observability::{ActionFigures, Metrics};
 use crate::storage::{
     AttemptRow, Letter, Page, PageRequest, ReadLimit, RegistryChange, Result, RoutingStore, Stores,
 };
@@ -54,6 +54,30 @@ pub struct ActionState {
     pub oldest_pending: Option<Timestamp>,
     /// How long it has waited.
     pub lag_seconds: i64,
+}
+
+impl ActionState {
+    /// All of it of one instant.
+    fn of(runner: &Runner, now: Timestamp) -> Self {
+        let dispatcher = runner.dispatcher();
+        let oldest_pending = dispatcher.oldest_pending();
+        let lag = oldest_pending.map_or(0, |oldest| now.0.saturating_sub(oldest.0) / 1000);
+        Self {
+            standing: dispatcher.standing(),
+            oldest_pending,
+            lag_seconds: lag.max(0),
+        }
+    }
+
+    /// What it is called.
+    pub const fn name(&self) -> &'static str {
+        match self.standing.target {
+            _ if self.standing.paused => "paused",
+            TargetState::Healthy => "healthy",
+            TargetState::Retrying => "retrying",
+            TargetState::Refused => "refused",
+        }
+    }
 }
 
 /// What is delivered again: `from` and `up_to` included.
@@ -118,7 +142,6 @@ pub struct Trial(pub Report);
 pub struct Routing {
     rules: Arc<dyn RoutingStore>,
     settings: RoutingSettings,
-    metrics: Arc<Metrics>,
     common: Arc<Common>,
     runners: Arc<Runners>,
 }
@@ -137,6 +160,7 @@ impl Routing {
             tail: Tail::new(stores.log.clone(), settings.tail_bytes),
             flow: FlowControl::default(),
             clock,
+            metrics,
             calls: settings.calls,
             changed: Arc::default(),
         };
@@ -149,7 +173,6 @@ impl Routing {
         Self {
             rules: stores.rules.clone(),
             settings,
-            metrics,
             common: Arc::new(common),
             runners: Arc::default(),
         }
@@ -163,7 +186,6 @@ impl Routing {
             runners: self.runners.clone(),
             ways,
             limits: limits(self.settings),
-            metrics: self.metrics.clone(),
             lifecycle: lifecycle.clone(),
             known: HashMap::new(),
             kept: None,
@@ -173,7 +195,6 @@ impl Routing {
         let saver = Saver {
             common: self.common.clone(),
             runners: self.runners.clone(),
-            metrics: self.metrics.clone(),
             interval: self.settings.save_interval,
             keep_attempts: self.settings.attempts,
             failed: HashMap::new(),
@@ -188,15 +209,17 @@ impl Routing {
     /// An action's state; none while it does not run (yet).
     pub fn state(&self, action: &ActionId) -> Option<ActionState> {
         let runner = self.runner(action)?;
-        let dispatcher = runner.dispatcher();
-        let oldest_pending = dispatcher.oldest_pending();
+        Some(ActionState::of(&runner, self.common.clock.now()))
+    }
+
+    /// What metrics tell of every action that runs, the oldest first.
+    pub fn figures(&self) -> Vec<ActionFigures> {
+        let mut runners = self.runners.all();
+        runners.sort_by_key(|runner| runner.setting().action.key);
         let now = self.common.clock.now();
-        let lag = oldest_pending.map_or(0, |oldest| now.0.saturating_sub(oldest.0) / 1000);
-        Some(ActionState {
-            standing: dispatcher.standing(),
-            oldest_pending,
-            lag_seconds: lag.max(0),
-        })
+        let figures =
+            |runner: &Arc<Runner>| figures(&runner.setting().action.action_id, &ActionState::of(runner, now));
+        runners.iter().map(figures).collect()
     }
 
     /// Stops an action's deliveries at once, or lets them go on. That it is so for good is the store's to keep
@@ -371,6 +394,27 @@ impl Routing {
         };
         let reports = setting.channel.deliver(&[sample]).await;
         reports.into_iter().next().map(Trial)
+    }
+}
+
+fn figures(action: &ActionId, state: &ActionState) -> ActionFigures {
+    let standing = &state.standing;
+    let counters = &standing.counters;
+    ActionFigures {
+        action: action.as_str().to_owned(),
+        taken: counters.taken,
+        delivered: counters.delivered,
+        dead: counters.dead,
+        dropped: vec![
+            ("backlog_size", counters.dropped_by_size),
+            ("backlog_time", counters.dropped_by_time),
+            ("retention", counters.dropped_by_retention),
+        ],
+        pending: standing.pending,
+        pending_bytes: standing.pending_bytes,
+        parked: standing.parked,
+        lag_seconds: u64::try_from(state.lag_seconds).unwrap_or(0),
+        state: state.name(),
     }
 }
 

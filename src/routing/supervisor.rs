@@ -14,7 +14,6 @@ use super::runner::{Common, Runner, Setting};
 use super::ways::{Closed, WaysOut};
 use crate::domain::ids::{ActionId, ActionKey, CertificateId, Position};
 use crate::lifecycle::Lifecycle;
-use crate::observability::Metrics;
 use crate::storage::{
     Action, BacklogPolicy, PageRequest, PolicyFilter, Result, RoutingStore, RuleVersion, StoreError,
 };
@@ -71,7 +70,6 @@ pub(super) struct Supervisor {
     pub(super) runners: Arc<Runners>,
     pub(super) ways: Arc<dyn WaysOut>,
     pub(super) limits: Limits,
-    pub(super) metrics: Arc<Metrics>,
     pub(super) lifecycle: Lifecycle,
     /// What each action was set up from.
     pub(super) known: HashMap<ActionKey, String>,
@@ -234,11 +232,11 @@ impl Supervisor {
             return;
         };
         runner.stop.cancel();
-        let metrics = self.metrics.clone();
+        let metrics = self.common.metrics.clone();
         self.lifecycle.spawn("action's end", async move {
             runner.ended.cancelled().await;
             let action = runner.setting().action.action_id;
-            metrics.forget_action(action.as_str());
+            metrics.forwarding.forget(action.as_str());
             tracing::info!(action_id = %action, "an action was deleted");
         });
     }

@@ -12,7 +12,9 @@ mod crash;
 mod crowds;
 #[path = "../common/database.rs"]
 mod database;
+mod dead_letters;
 mod device_paths;
+mod envelopes;
 mod faults;
 mod field_rules;
 mod foreign;
@@ -35,6 +37,7 @@ mod sdk;
 mod shadow;
 mod signatures;
 mod simulate;
+mod status;
 mod stream;
 mod strictness;
 mod tail;

@@ -302,7 +302,9 @@ async fn what_two_nodes_heard_of_a_device_is_kept_of_both() {
         .key;
     let heard = |instants: &[i64], last_seen| {
         let mut known = TokenInstants::default();
-        instants.iter().for_each(|instant| known.learn(*instant));
+        for instant in instants {
+            known.learn(*instant);
+        }
         DeviceActivity {
             device: key,
             token_instants: known.encode(),
