@@ -147,19 +147,17 @@ impl Connector {
         within(self.connect_timeout, connecting).await
     }
 
-    /// Connections that come when they are asked for. What sqlx itself asks them before it lends one, or when it takes one
-    /// back, has no bound of its own.
+    /// Connections that come when they are asked for. What sqlx asks one that rested before it lends it has no bound of its own.
     pub(super) fn pool(&self, connections: u32) -> PgPool {
-        let answers = self.statement_timeout + MARGIN;
         PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(self.connect_timeout)
             .after_connect(|connection, _| Box::pin(assert_durable(connection)))
             .test_before_acquire(false)
             .before_acquire(|connection, _| {
-                Box::pin(within(RESTED, async { connection.ping().await.map(|()| true) }))
+                Box::pin(async { within(RESTED, connection.ping()).await.map(|()| true) })
             })
-            .after_release(move |connection, _| Box::pin(within(answers, leave_transaction(connection))))
+            .after_release(|connection, _| Box::pin(leave_transaction(connection)))
             .connect_lazy_with(self.bounded())
     }
 }

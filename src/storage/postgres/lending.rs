@@ -3,11 +3,13 @@
 
 use std::future::Future;
 use std::ops::{Deref, DerefMut};
+use std::time::Duration;
 
 use sqlx::PgConnection;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::{Query, QueryAs};
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::connect::{Outage, no_answer, silent};
@@ -21,6 +23,7 @@ pub(super) struct Lent {
     connection: PoolConnection<sqlx::Postgres>,
     /// By then the server ends any statement by itself.
     answers_until: Instant,
+    returns_within: Duration,
     outage: Outage,
 }
 
@@ -39,10 +42,13 @@ impl DerefMut for Lent {
 }
 
 impl Drop for Lent {
-    /// One that is given back is cleaned first, which a silent server would not answer either. Closing it waits 5 seconds at most.
+    /// Before one is taken back the pool cleans and tries it, and waits for the server as long as that takes. So it has its time
+    /// here, and none where the server is known to be silent. Whichever is dropped before its end, the connection is closed.
     fn drop(&mut self) {
-        if Instant::now() >= self.answers_until || self.outage.check().is_err() {
-            self.connection.close_on_drop();
+        let returning = self.connection.return_to_pool();
+        let is_silent = Instant::now() >= self.answers_until || self.outage.check().is_err();
+        if let (false, Ok(runtime)) = (is_silent, Handle::try_current()) {
+            drop(runtime.spawn(tokio::time::timeout(self.returns_within, returning)));
         }
     }
 }
@@ -65,6 +71,7 @@ impl Postgres {
         Ok(Lent {
             connection,
             answers_until: Instant::now() + self.statement_timeout,
+            returns_within: self.patience,
             outage: self.outage.clone(),
         })
     }
