@@ -3,10 +3,14 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
 
 use crate::domain::envelope;
 use crate::domain::event::{DeviceDescription, EventKind, StoredEvent};
 use crate::domain::ids::Position;
+use crate::observability::Metrics;
 use crate::storage::{EventLog, ReadLimit, Result};
 
 /// The bounds of one read.
@@ -14,6 +18,9 @@ const READ: ReadLimit = ReadLimit {
     rows: 500,
     bytes: 4 * 1024 * 1024,
 };
+
+/// How long the log's end, once seen, is taken for it although nothing was heard: another process may have appended.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What an event takes in memory beside its texts, about.
 const OVERHEAD: usize = 512;
@@ -64,49 +71,74 @@ struct Recent {
     bytes: usize,
     /// What is held: everything after the first up to the second.
     held: Option<(Position, Position)>,
+    /// Where the log ended when it was last looked at, and when that was.
+    ended: Option<(Position, Instant)>,
 }
 
 /// The log's end, shared.
 pub struct Tail {
     log: Arc<dyn EventLog>,
+    appended: watch::Receiver<Position>,
     recent: Mutex<Recent>,
     /// Held by whoever reads the log's end for all.
     reading: tokio::sync::Mutex<()>,
     most_bytes: usize,
+    metrics: Arc<Metrics>,
 }
 
 impl Tail {
     /// Over this log, holding at most so many bytes.
-    pub fn new(log: Arc<dyn EventLog>, most_bytes: usize) -> Self {
+    pub fn new(log: Arc<dyn EventLog>, most_bytes: usize, metrics: Arc<Metrics>) -> Self {
         Self {
+            appended: log.appended(),
             log,
             recent: Mutex::default(),
             reading: tokio::sync::Mutex::default(),
             most_bytes,
+            metrics,
         }
     }
 
-    /// The events after `after`.
+    /// The events after `after`. Costs nothing where there are none: an action asks after each answer of its target.
     pub async fn read(&self, after: Position) -> Result<Stretch> {
+        if self.ends_at(after) {
+            return Ok(Stretch::default());
+        }
         if let Some(found) = self.remembered(after) {
             return Ok(found);
         }
         if self.held().is_some_and(|(_, end)| after < end) {
+            self.metrics.forwarding.log_read("behind");
             return self.read_log(after).await;
         }
         let _reading = self.reading.lock().await;
+        if self.ends_at(after) {
+            return Ok(Stretch::default());
+        }
         if let Some(found) = self.remembered(after) {
             return Ok(found);
         }
+        // Before it is read: what is appended meanwhile is heard of.
+        let looked = Instant::now();
+        self.metrics.forwarding.log_read("end");
         let found = self.read_log(after).await?;
+        if found.up_to.is_none() {
+            self.recent().ended = Some((after, looked));
+        }
         self.keep(after, &found);
         Ok(found)
     }
 
     /// The events at these positions that are still there.
     pub async fn events(&self, positions: &[Position]) -> Result<Vec<Arc<Rendered>>> {
-        let found = self.log.events(positions).await?;
-        self.render(found).await
+        events(self.log.as_ref(), positions).await
+    }
+
+    /// Whether the log ends here, as far as is known.
+    fn ends_at(&self, after: Position) -> bool {
+        let nothing_heard = after >= *self.appended.borrow();
+        let ended = self.recent().ended;
+        nothing_heard && ended.is_some_and(|(end, looked)| after >= end && looked.elapsed() < LOOK_AGAIN)
     }
 
     fn held(&self) -> Option<(Position, Position)> {
@@ -139,36 +171,8 @@ impl Tail {
     async fn read_log(&self, after: Position) -> Result<Stretch> {
         let chunk = self.log.read(after, READ).await?;
         let up_to = (chunk.up_to > after).then_some(chunk.up_to);
-        let events = self.render(chunk.events).await?;
+        let events = render(self.log.as_ref(), chunk.events).await?;
         Ok(Stretch { events, up_to })
-    }
-
-    async fn render(&self, events: Vec<StoredEvent>) -> Result<Vec<Arc<Rendered>>> {
-        let shown: Vec<_> = events
-            .into_iter()
-            .filter(|stored| {
-                let kind = stored.event.kind;
-                !kind.is_internal() || kind == EventKind::RoutingChanged
-            })
-            .collect();
-        let mut versions: Vec<_> = shown
-            .iter()
-            .filter_map(|stored| stored.event.device.map(|(_, version)| version))
-            .collect();
-        versions.sort_unstable();
-        versions.dedup();
-        let descriptions = self.log.describe(&versions).await?;
-        let rendered = shown.into_iter().map(|stored| {
-            let version = stored.event.device.map(|(_, version)| version);
-            let device = version.and_then(|version| descriptions.get(&version).cloned());
-            let envelope = envelope::render(&stored, device.as_ref());
-            Arc::new(Rendered {
-                stored,
-                device,
-                envelope,
-            })
-        });
-        Ok(rendered.collect())
     }
 
     fn keep(&self, after: Position, found: &Stretch) {
@@ -195,6 +199,40 @@ impl Tail {
             recent.held = Some((oldest.stored.position, up_to));
         }
     }
+}
+
+/// The events at these positions that are still there.
+pub async fn events(log: &dyn EventLog, positions: &[Position]) -> Result<Vec<Arc<Rendered>>> {
+    let found = log.events(positions).await?;
+    render(log, found).await
+}
+
+async fn render(log: &dyn EventLog, events: Vec<StoredEvent>) -> Result<Vec<Arc<Rendered>>> {
+    let shown: Vec<_> = events
+        .into_iter()
+        .filter(|stored| {
+            let kind = stored.event.kind;
+            !kind.is_internal() || kind == EventKind::RoutingChanged
+        })
+        .collect();
+    let mut versions: Vec<_> = shown
+        .iter()
+        .filter_map(|stored| stored.event.device.map(|(_, version)| version))
+        .collect();
+    versions.sort_unstable();
+    versions.dedup();
+    let descriptions = log.describe(&versions).await?;
+    let rendered = shown.into_iter().map(|stored| {
+        let version = stored.event.device.map(|(_, version)| version);
+        let device = version.and_then(|version| descriptions.get(&version).cloned());
+        let envelope = envelope::render(&stored, device.as_ref());
+        Arc::new(Rendered {
+            stored,
+            device,
+            envelope,
+        })
+    });
+    Ok(rendered.collect())
 }
 
 fn weight(event: &Rendered) -> usize {
