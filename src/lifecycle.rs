@@ -49,6 +49,15 @@ impl Lifecycle {
     }
 }
 
+/// Waits between two rounds of a task; false once the task is to stop.
+pub async fn pause(stop: &CancellationToken, interval: Duration) -> bool {
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => false,
+        () = tokio::time::sleep(interval) => true,
+    }
+}
+
 /// SIGHUP: files are to be read again.
 pub struct Hangups(Signal);
 

@@ -9,6 +9,7 @@ pub mod event;
 pub mod event_time;
 pub mod ids;
 pub mod json_scan;
+pub mod lexing;
 pub mod model;
 pub mod model_text;
 pub mod report;

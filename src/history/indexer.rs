@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::{CURSOR, History};
 use crate::domain::event::EventKind;
 use crate::domain::ids::Position;
+use crate::lifecycle::pause;
 use crate::storage::Result;
 
 /// How many events one step indexes.
@@ -26,12 +27,7 @@ impl Indexer {
 
     /// Runs until told to stop.
     pub async fn run(self, stop: CancellationToken) {
-        loop {
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(self.interval) => {}
-            }
+        while pause(&stop, self.interval).await {
             if let Err(error) = self.catch_up(&stop).await {
                 tracing::warn!(%error, "the history index did not move on, it will be tried again");
             }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::clock::Clock;
+use crate::lifecycle::pause;
 use crate::storage::{PurgeRequest, Result, Stores};
 
 /// What the configuration says of retention.
@@ -42,12 +43,7 @@ impl Retention {
 
     /// Runs until told to stop.
     pub async fn run(self, stop: CancellationToken) {
-        loop {
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(self.settings.interval) => {}
-            }
+        while pause(&stop, self.settings.interval).await {
             match self.purge(&stop).await {
                 Ok(0) => {}
                 Ok(events) => tracing::info!(events, "retention removed old events"),

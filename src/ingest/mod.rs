@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::access_token::TokenKey;
 use crate::domain::clock::Clock;
 use crate::domain::model::ValidationMode;
-use crate::lifecycle::Lifecycle;
+use crate::lifecycle::{Lifecycle, pause};
 use crate::observability::Metrics;
 use crate::storage::{Result, Stores};
 use limits::Limits;
@@ -123,15 +123,11 @@ where
     W: Future<Output = Result<()>>,
 {
     loop {
-        let stopping = tokio::select! {
-            biased;
-            () = stop.cancelled() => true,
-            () = tokio::time::sleep(WRITE_INTERVAL) => false,
-        };
+        let going_on = pause(&stop, WRITE_INTERVAL).await;
         if let Err(error) = write().await {
             tracing::warn!(what, %error, "not written");
         }
-        if stopping {
+        if !going_on {
             return;
         }
     }

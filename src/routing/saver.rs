@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::runner::{Common, Runner};
 use super::supervisor::Runners;
 use crate::domain::ids::ActionKey;
+use crate::lifecycle::pause;
 use crate::storage::{ActionSave, NewLetter, Result};
 
 /// Saves for all actions.
@@ -38,11 +39,7 @@ impl Saver {
             if stopping {
                 return;
             }
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => {}
-                () = tokio::time::sleep(self.interval) => {}
-            }
+            pause(&stop, self.interval).await;
         }
     }
 

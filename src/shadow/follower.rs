@@ -10,6 +10,7 @@ use super::{Shadows, decode};
 use crate::domain::event::StoredEvent;
 use crate::domain::ids::{DeviceKey, Position};
 use crate::domain::shadow::{DeviceShadow, KINDS};
+use crate::lifecycle::pause;
 use crate::storage::{ReadLimit, Result, ShadowRow, ShadowStep, StoreError};
 
 /// How much one step merges.
@@ -32,12 +33,7 @@ impl ShadowFollower {
 
     /// Runs until told to stop.
     pub async fn run(self, stop: CancellationToken) {
-        loop {
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(self.interval) => {}
-            }
+        while pause(&stop, self.interval).await {
             if let Err(error) = self.catch_up(&stop).await {
                 tracing::warn!(%error, "the shadows did not move on, it will be tried again");
             }

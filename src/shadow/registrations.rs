@@ -10,6 +10,7 @@ use crate::auth::secret::random_bytes;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::ids::RequestId;
 use crate::ingest::ActivityBook;
+use crate::lifecycle::pause;
 use crate::storage::{Change, Deed, Device, DeviceDeletion, Payload, Result, StoreError, Stores};
 
 /// How many devices one step looks at.
@@ -41,12 +42,7 @@ impl Registrations {
 
     /// Runs until told to stop.
     pub async fn run(self, stop: CancellationToken) {
-        loop {
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(self.interval) => {}
-            }
+        while pause(&stop, self.interval).await {
             if let Err(error) = self.step(&stop).await {
                 tracing::warn!(%error, "registrations that ran out were not deleted, it will be tried again");
             }

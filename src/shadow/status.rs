@@ -13,6 +13,7 @@ use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::event_time;
 use crate::domain::ids::{DeviceKey, RequestId};
+use crate::lifecycle::pause;
 use crate::storage::{Device, DeviceStatus, Result, StoreError, Stores};
 
 /// How many changes one step announces.
@@ -58,12 +59,7 @@ impl StatusFollower {
     /// Runs until told to stop.
     pub async fn run(self, stop: CancellationToken) {
         let mut looked_up_to = Timestamp(0);
-        loop {
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(self.interval) => {}
-            }
+        while pause(&stop, self.interval).await {
             if let Err(error) = self.step(&mut looked_up_to, &stop).await {
                 tracing::warn!(%error, "devices' status was not announced, it will be tried again");
             }

@@ -1,5 +1,6 @@
 //! Resource spaces, products and devices: the records, and the role that keeps them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use async_trait::async_trait;
@@ -514,6 +515,8 @@ pub trait Registry: Send + Sync {
     async fn search_devices(&self, search: &DeviceSearch, online_since: Timestamp) -> Result<Vec<Device>>;
     /// How many devices match a search.
     async fn count_devices(&self, search: &DeviceSearch, online_since: Timestamp) -> Result<i64>;
+    /// How many devices there are of each status. Looks at every device.
+    async fn devices_by_status(&self, online_since: Timestamp) -> Result<BTreeMap<String, i64>>;
     /// A page of the devices that have any of these tags.
     async fn devices_by_tag(&self, tags: &AnyTag, page: PageRequest) -> Result<Page<(DeviceKey, DeviceId)>>;
     /// Up to `limit` devices whose registration ran out before `now`: made with a timeout that has passed. Those without

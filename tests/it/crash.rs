@@ -1,8 +1,8 @@
 //! `kill -9` under load: every report that was answered 200 is there exactly once after the restart.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use crate::harness::Gate;
@@ -10,23 +10,6 @@ use crate::harness::Gate;
 const ROUNDS: u32 = 20;
 const DEVICES: usize = 8;
 const SECRET: &str = "s3cret-of-the-device";
-
-/// Reports until the server is gone; gives the numbers that were answered 200.
-fn load(gate: &Gate, device: &str, token: &str, next: &AtomicU64, acknowledged: &Mutex<Vec<u64>>) {
-    let mut wire = gate.device_wire();
-    let path = format!("/v5/devices/{device}/sys/messages/up");
-    loop {
-        let number = next.fetch_add(1, Ordering::Relaxed);
-        let body = number.to_string();
-        match wire.try_call("POST", &path, &[("access_token", token)], body.as_bytes()) {
-            Ok(reply) => {
-                assert_eq!(reply.status, 200, "{}", reply.text());
-                acknowledged.lock().unwrap().push(number);
-            }
-            Err(_) => return,
-        }
-    }
-}
 
 /// How often each number is stored for a device.
 fn stored(gate: &Gate, device: &str, counts: &mut HashMap<u64, u32>) {
@@ -44,13 +27,13 @@ fn what_was_answered_200_survives_twenty_kills_exactly_once() {
         first.device(device, SECRET, None);
     }
     let next = AtomicU64::new(1);
-    let acknowledged = Mutex::new(Vec::new());
+    let acknowledged = Mutex::new(BTreeSet::new());
     let mut gate = first;
     for round in 0..ROUNDS {
         let tokens: Vec<String> = devices.iter().map(|device| gate.token(device, SECRET)).collect();
         std::thread::scope(|scope| {
             for (device, token) in devices.iter().zip(&tokens) {
-                scope.spawn(|| load(&gate, device, token, &next, &acknowledged));
+                scope.spawn(|| gate.load_until_gone(device, token, &next, &acknowledged));
             }
             // Another moment in each round.
             std::thread::sleep(Duration::from_millis(150 + u64::from(round) * 13));

@@ -13,6 +13,7 @@ mod crowds;
 #[path = "../common/database.rs"]
 mod database;
 mod device_paths;
+mod envelopes;
 mod faults;
 mod field_rules;
 mod foreign;
@@ -35,6 +36,7 @@ mod sdk;
 mod shadow;
 mod signatures;
 mod simulate;
+mod status;
 mod stream;
 mod strictness;
 mod tail;

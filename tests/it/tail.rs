@@ -1,12 +1,12 @@
 //! `fieldgate tail` as a child process.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use crate::harness::{Gate, command, program_output, report};
+use crate::harness::{Gate, command, lines_of, program_output, report};
 
 const SECRET: &str = "s3cret-of-the-device";
 
@@ -27,13 +27,7 @@ impl Tail {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let (send, lines) = channel();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        std::thread::spawn(move || {
-            for line in stdout.lines().map_while(Result::ok) {
-                let _ = send.send(line);
-            }
-        });
+        let lines = lines_of(&mut child);
         let errors = child.stderr.take().unwrap();
         Self { child, lines, errors }
     }

@@ -11,6 +11,7 @@ use super::payload::{Maker, MakerSettings, Report};
 use super::run::Run;
 use super::session::{Session, Trouble};
 use crate::cli::client::connection::Answer;
+use crate::lifecycle::pause;
 
 /// What became of a report, and how often nobody knows whether it was stored.
 struct Delivery {
@@ -87,7 +88,7 @@ async fn deliver(session: &mut Session, run: &Run, report: &Report) -> Delivery 
         if first.elapsed() + wait > PATIENCE {
             return attempts.end(Outcome::GivenUp);
         }
-        if !wait.is_zero() && ends_within(run, wait).await {
+        if !wait.is_zero() && !pause(&run.stop, wait).await {
             return attempts.end(Outcome::Unfinished);
         }
     }
@@ -165,15 +166,6 @@ impl Attempts {
             unsure: self.unsure,
             denied: self.denied,
         }
-    }
-}
-
-/// Waits; true when the run ends first.
-async fn ends_within(run: &Run, wait: Duration) -> bool {
-    tokio::select! {
-        biased;
-        () = run.stop.cancelled() => true,
-        () = tokio::time::sleep(wait) => false,
     }
 }
 

@@ -1,6 +1,8 @@
 //! Cuts a statement into tokens. Refuses nothing: what is no token of the language becomes one that no rule takes, so
 //! that the parser names the first fault from the left.
 
+use crate::domain::lexing::{inside, is_word, leading, quoted, symbol};
+
 /// A token and the character at which it begins, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Token<'a> {
@@ -63,40 +65,22 @@ fn first(text: &str) -> (usize, Kind<'_>) {
         return (0, Kind::End);
     };
     if begin == '\'' {
-        return quoted(text);
+        return match quoted(text, '\'') {
+            Some(whole) => (whole.len(), Kind::Text(inside(whole))),
+            None => (text.len(), Kind::Unclosed),
+        };
     }
     if begin.is_ascii_digit() {
         let number = leading(text, |c| c.is_ascii_digit());
         return (number.len(), Kind::Number(number));
     }
-    let word = leading(text, |c| c.is_alphanumeric() || c == '_');
+    let word = leading(text, is_word);
     if !word.is_empty() {
         return (word.len(), Kind::Word(word));
     }
-    SYMBOLS
-        .into_iter()
-        .find(|symbol| text.starts_with(symbol))
-        .map_or((begin.len_utf8(), Kind::Other), |symbol| {
-            (symbol.len(), Kind::Symbol(symbol))
-        })
-}
-
-fn leading(text: &str, belongs: impl Fn(char) -> bool) -> &str {
-    let behind = text.trim_start_matches(belongs);
-    text.strip_suffix(behind).unwrap_or_default()
-}
-
-fn quoted(text: &str) -> (usize, Kind<'_>) {
-    let mut end = 1;
-    while let Some(quote) = text.get(end..).and_then(|rest| rest.find('\'')) {
-        let behind = end + quote + 1;
-        if !text.get(behind..).unwrap_or_default().starts_with('\'') {
-            let inner = text.get(1..behind - 1).unwrap_or_default();
-            return (behind, Kind::Text(inner));
-        }
-        end = behind + 1;
-    }
-    (text.len(), Kind::Unclosed)
+    symbol(text, &SYMBOLS).map_or((begin.len_utf8(), Kind::Other), |symbol| {
+        (symbol.len(), Kind::Symbol(symbol))
+    })
 }
 
 const SYMBOLS: [&str; 10] = ["!=", ">=", "<=", "=", ">", "<", "*", "(", ")", ","];

@@ -4,7 +4,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::storage::SavedAction;
+use crate::domain::ids::DeviceKey;
+use crate::routing::channel::{Outcome, Outgoing, Report};
+use crate::storage::{Letter, LetterStep, NewLetter, SavedAction};
 
 const ACTION: ActionKey = ActionKey(1);
 

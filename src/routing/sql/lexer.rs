@@ -1,6 +1,9 @@
 //! Cuts a clause into tokens. Refuses nothing: what is no token of the language becomes one that no rule takes, so that
 //! the parser names the first fault from the left.
 
+pub(super) use crate::domain::lexing::{inside, is_word};
+use crate::domain::lexing::{leading, quoted, symbol};
+
 /// A token and where it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Token<'a> {
@@ -78,11 +81,6 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// Whether it can stand in a name without quotes.
-pub(super) fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
-}
-
 /// The token at the beginning of `text`, and its length in bytes.
 fn first(text: &str) -> (usize, Kind<'_>) {
     let Some(begin) = text.chars().next() else {
@@ -104,34 +102,9 @@ fn first(text: &str) -> (usize, Kind<'_>) {
             None => (text.len(), Kind::Unclosed),
         };
     }
-    SYMBOLS
-        .into_iter()
-        .find(|symbol| text.starts_with(symbol))
-        .map_or((begin.len_utf8(), Kind::Other), |symbol| {
-            (symbol.len(), Kind::Symbol(symbol))
-        })
-}
-
-fn leading(text: &str, belongs: impl Fn(char) -> bool) -> &str {
-    let behind = text.trim_start_matches(belongs);
-    text.strip_suffix(behind).unwrap_or_default()
-}
-
-/// The quoted text at the beginning, with its quotes; none when nothing closes it.
-fn quoted(text: &str, quote: char) -> Option<&str> {
-    let mut end = 1;
-    loop {
-        end += text.get(end..)?.find(quote)? + 1;
-        if !text.get(end..)?.starts_with(quote) {
-            return text.get(..end);
-        }
-        end += 1;
-    }
-}
-
-/// Without the first and the last byte.
-pub(super) fn inside(text: &str) -> &str {
-    text.get(1..text.len().saturating_sub(1)).unwrap_or_default()
+    symbol(text, &SYMBOLS).map_or((begin.len_utf8(), Kind::Other), |symbol| {
+        (symbol.len(), Kind::Symbol(symbol))
+    })
 }
 
 fn number(text: &str) -> &str {

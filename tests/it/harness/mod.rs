@@ -7,10 +7,14 @@ mod rules;
 mod sse;
 
 pub use client::{Reply, Suite, Wire, client_config, client_config_of};
-pub use program::{Gate, command, on_sqlite, program_output};
+pub use program::{Gate, command, lines_of, on_sqlite, program_output};
 pub use receiver::{Push, Reaction, Receiver};
 pub use rules::{ACTIONS, RULES, http_action, made, read};
 pub use sse::Sse;
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::Value;
 
@@ -147,6 +151,29 @@ impl Gate {
             match page["page"]["marker"].as_str() {
                 Some(next) => next.clone_into(&mut marker),
                 None => return events,
+            }
+        }
+    }
+
+    /// Sends numbers as messages until the server is gone; notes those that were answered 200.
+    pub fn load_until_gone(
+        &self,
+        device_id: &str,
+        token: &str,
+        next: &AtomicU64,
+        acknowledged: &Mutex<BTreeSet<u64>>,
+    ) {
+        let mut wire = self.device_wire();
+        let path = format!("/v5/devices/{device_id}/sys/messages/up");
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let body = number.to_string();
+            match wire.try_call("POST", &path, &[("access_token", token)], body.as_bytes()) {
+                Ok(reply) => {
+                    assert_eq!(reply.status, 200, "{}", reply.text());
+                    acknowledged.lock().unwrap().insert(number);
+                }
+                Err(_) => return,
             }
         }
     }

@@ -22,6 +22,18 @@ const START: Duration = Duration::from_mins(1);
 const RECORDED: &str = "trace=openat,open,creat,pwrite64,pwritev,pwritev2,write,writev,fsync,fdatasync,sync_file_range,ftruncate,truncate,\
                         fallocate,unlink,unlinkat,rename,renameat,renameat2,link,linkat,mkdir,mkdirat,copy_file_range";
 
+/// The lines of a child's standard output as they come.
+pub fn lines_of(child: &mut Child) -> Receiver<String> {
+    let (send, lines) = channel();
+    let stdout = BufReader::new(child.stdout.take().unwrap());
+    std::thread::spawn(move || {
+        for line in stdout.lines().map_while(Result::ok) {
+            let _ = send.send(line);
+        }
+    });
+    lines
+}
+
 /// The binary under test, with an environment of its own.
 pub fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fieldgate"));
@@ -172,13 +184,7 @@ impl GateBuilder {
             .stderr(File::options().create(true).append(true).open(&log).unwrap())
             .spawn()
             .unwrap();
-        let (send, lines) = channel();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        std::thread::spawn(move || {
-            for line in stdout.lines().map_while(Result::ok) {
-                let _ = send.send(line);
-            }
-        });
+        let lines = lines_of(&mut child);
         let mut gate = Gate {
             child,
             lines: Mutex::new(lines),

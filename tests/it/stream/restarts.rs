@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use super::SECRET;
@@ -10,23 +10,6 @@ use crate::harness::{Gate, Sse};
 
 const ROUNDS: u64 = 6;
 const DEVICES: usize = 4;
-
-/// Reports numbers until the server is gone; notes those that were answered 200.
-fn load(gate: &Gate, device: &str, token: &str, next: &AtomicU64, acknowledged: &Mutex<BTreeSet<u64>>) {
-    let mut wire = gate.device_wire();
-    let path = format!("/v5/devices/{device}/sys/messages/up");
-    loop {
-        let number = next.fetch_add(1, Ordering::Relaxed);
-        let body = number.to_string();
-        match wire.try_call("POST", &path, &[("access_token", token)], body.as_bytes()) {
-            Ok(reply) => {
-                assert_eq!(reply.status, 200, "{}", reply.text());
-                acknowledged.lock().unwrap().insert(number);
-            }
-            Err(_) => return,
-        }
-    }
-}
 
 /// Reads until the stream breaks, or until `enough` says so; each event must be new.
 fn follow(
@@ -62,7 +45,7 @@ fn a_stream_resumes_over_kills_without_a_gap_or_a_duplicate() {
         let tokens: Vec<String> = devices.iter().map(|device| gate.token(device, SECRET)).collect();
         std::thread::scope(|scope| {
             for (device, token) in devices.iter().zip(&tokens) {
-                scope.spawn(|| load(&gate, device, token, &next, &acknowledged));
+                scope.spawn(|| gate.load_until_gone(device, token, &next, &acknowledged));
             }
             scope.spawn(|| follow(&gate, &mut last_id, &mut seen, |_| false));
             std::thread::sleep(Duration::from_millis(300 + round * 70));
