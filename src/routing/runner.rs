@@ -13,7 +13,7 @@ use super::channel::{Channel, Outcome, Outgoing, Report};
 use super::dispatcher::{Dispatcher, LIVE, Ticket};
 use super::flow::FlowControl;
 use super::judge::Judge;
-use super::tail::{self, Stretch, Tail};
+use super::tail::{Stretch, Tail};
 use crate::auth::secret::random_bytes;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::ids::Position;
@@ -52,7 +52,7 @@ pub(super) struct Runner {
 pub(super) struct Common {
     pub(super) log: Arc<dyn EventLog>,
     pub(super) actions: Arc<dyn ActionStore>,
-    pub(super) tail: Tail,
+    pub(super) tail: Arc<Tail>,
     pub(super) flow: FlowControl,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
@@ -344,10 +344,10 @@ struct Calls {
 
 impl Calls {
     fn spawn(&mut self, tickets: Vec<Ticket>, common: &Common, setting: &Setting) {
-        let log = common.log.clone();
+        let tail = common.tail.clone();
         let (judge, channel) = (setting.judge.clone(), setting.channel.clone());
         let carried = tickets.clone();
-        let call = async move { deliver(tickets, log, &judge, channel.as_ref()).await };
+        let call = async move { deliver(tickets, &tail, &judge, channel.as_ref()).await };
         let id = self.set.spawn(call).id();
         self.carried.insert(id, carried);
     }
@@ -428,19 +428,14 @@ fn jitter() -> f64 {
 }
 
 /// None stands for an event that is not in the log any more.
-async fn deliver(
-    mut tickets: Vec<Ticket>,
-    log: Arc<dyn EventLog>,
-    judge: &Judge,
-    channel: &dyn Channel,
-) -> Answers {
+async fn deliver(mut tickets: Vec<Ticket>, tail: &Tail, judge: &Judge, channel: &dyn Channel) -> Answers {
     let absent: Vec<_> = tickets
         .iter()
         .filter(|ticket| ticket.outgoing.is_none())
         .map(|ticket| ticket.position)
         .collect();
     if !absent.is_empty() {
-        let found = match tail::events(log.as_ref(), &absent).await {
+        let found = match tail.events(&absent).await {
             Ok(found) => found,
             Err(error) => {
                 tracing::warn!(%error, "events that were set aside could not be read");

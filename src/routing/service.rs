@@ -158,7 +158,11 @@ impl Routing {
         let common = Common {
             log: stores.log.clone(),
             actions: stores.actions.clone(),
-            tail: Tail::new(stores.log.clone(), settings.tail_bytes, metrics.clone()),
+            tail: Arc::new(Tail::new(
+                stores.log.clone(),
+                settings.tail_bytes,
+                metrics.clone(),
+            )),
             flow: FlowControl::default(),
             clock,
             metrics,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::descriptions::Descriptions;
 use crate::domain::envelope;
 use crate::domain::event::{DeviceDescription, EventKind, StoredEvent};
 use crate::domain::ids::Position;
@@ -22,6 +23,9 @@ const READ: ReadLimit = ReadLimit {
 /// How long the log's end, once seen, is taken for it although nothing was heard: another process may have appended.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
+/// The part of the bytes that descriptions of devices have beside the events.
+const DESCRIPTIONS: usize = 8;
+
 /// What an event takes in memory beside its texts, about.
 const OVERHEAD: usize = 512;
 
@@ -31,7 +35,7 @@ pub struct Rendered {
     /// The event.
     pub stored: StoredEvent,
     /// The device that it tells of.
-    pub device: Option<DeviceDescription>,
+    pub device: Option<Arc<DeviceDescription>>,
     /// The envelope.
     pub envelope: String,
 }
@@ -83,6 +87,7 @@ pub struct Tail {
     /// Held by whoever reads the log's end for all.
     reading: tokio::sync::Mutex<()>,
     most_bytes: usize,
+    descriptions: Descriptions,
     metrics: Arc<Metrics>,
 }
 
@@ -95,6 +100,7 @@ impl Tail {
             recent: Mutex::default(),
             reading: tokio::sync::Mutex::default(),
             most_bytes,
+            descriptions: Descriptions::new(u64::try_from(most_bytes / DESCRIPTIONS).unwrap_or(u64::MAX)),
             metrics,
         }
     }
@@ -131,7 +137,8 @@ impl Tail {
 
     /// The events at these positions that are still there.
     pub async fn events(&self, positions: &[Position]) -> Result<Vec<Arc<Rendered>>> {
-        events(self.log.as_ref(), positions).await
+        let found = self.log.events(positions).await?;
+        self.render(found).await
     }
 
     /// Whether the log ends here, as far as is known.
@@ -171,8 +178,32 @@ impl Tail {
     async fn read_log(&self, after: Position) -> Result<Stretch> {
         let chunk = self.log.read(after, READ).await?;
         let up_to = (chunk.up_to > after).then_some(chunk.up_to);
-        let events = render(self.log.as_ref(), chunk.events).await?;
+        let events = self.render(chunk.events).await?;
         Ok(Stretch { events, up_to })
+    }
+
+    async fn render(&self, events: Vec<StoredEvent>) -> Result<Vec<Arc<Rendered>>> {
+        let shown: Vec<_> = events
+            .into_iter()
+            .filter(|stored| {
+                let kind = stored.event.kind;
+                !kind.is_internal() || kind == EventKind::RoutingChanged
+            })
+            .collect();
+        let versions = shown.iter().filter_map(|stored| stored.event.device);
+        let versions = versions.map(|(_, version)| version).collect();
+        let descriptions = self.descriptions.of(self.log.as_ref(), versions).await?;
+        let rendered = shown.into_iter().map(|stored| {
+            let version = stored.event.device.map(|(_, version)| version);
+            let device = version.and_then(|version| descriptions.get(&version).cloned());
+            let envelope = envelope::render(&stored, device.as_deref());
+            Arc::new(Rendered {
+                stored,
+                device,
+                envelope,
+            })
+        });
+        Ok(rendered.collect())
     }
 
     fn keep(&self, after: Position, found: &Stretch) {
@@ -199,40 +230,6 @@ impl Tail {
             recent.held = Some((oldest.stored.position, up_to));
         }
     }
-}
-
-/// The events at these positions that are still there.
-pub async fn events(log: &dyn EventLog, positions: &[Position]) -> Result<Vec<Arc<Rendered>>> {
-    let found = log.events(positions).await?;
-    render(log, found).await
-}
-
-async fn render(log: &dyn EventLog, events: Vec<StoredEvent>) -> Result<Vec<Arc<Rendered>>> {
-    let shown: Vec<_> = events
-        .into_iter()
-        .filter(|stored| {
-            let kind = stored.event.kind;
-            !kind.is_internal() || kind == EventKind::RoutingChanged
-        })
-        .collect();
-    let mut versions: Vec<_> = shown
-        .iter()
-        .filter_map(|stored| stored.event.device.map(|(_, version)| version))
-        .collect();
-    versions.sort_unstable();
-    versions.dedup();
-    let descriptions = log.describe(&versions).await?;
-    let rendered = shown.into_iter().map(|stored| {
-        let version = stored.event.device.map(|(_, version)| version);
-        let device = version.and_then(|version| descriptions.get(&version).cloned());
-        let envelope = envelope::render(&stored, device.as_ref());
-        Arc::new(Rendered {
-            stored,
-            device,
-            envelope,
-        })
-    });
-    Ok(rendered.collect())
 }
 
 fn weight(event: &Rendered) -> usize {
