@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -59,6 +59,8 @@ pub(super) struct Common {
     pub(super) calls: usize,
     /// What is set should be read anew.
     pub(super) changed: Arc<Notify>,
+    /// How many rounds of saving came to a good end.
+    pub(super) saves: watch::Sender<u64>,
 }
 
 impl Common {

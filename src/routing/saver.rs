@@ -33,8 +33,11 @@ impl Saver {
                     runner.ended.cancelled().await;
                 }
             }
-            if let Err(error) = self.save().await {
-                tracing::warn!(%error, "what actions came to was not saved, it will be tried again");
+            match self.save().await {
+                Ok(()) => self.common.saves.send_modify(|rounds| *rounds += 1),
+                Err(error) => {
+                    tracing::warn!(%error, "what actions came to was not saved, it will be tried again");
+                }
             }
             if stopping {
                 return;
