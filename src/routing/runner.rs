@@ -59,6 +59,8 @@ pub(super) struct Common {
     pub(super) calls: usize,
     /// What is set should be read anew.
     pub(super) changed: Arc<Notify>,
+    /// A save should not wait for its turn.
+    pub(super) save_soon: Notify,
     /// How many rounds of saving came to a good end.
     pub(super) saves: watch::Sender<u64>,
 }
@@ -282,6 +284,9 @@ impl Runner {
         let room = common.calls.saturating_sub(calls.set.len()) * batch;
         let mut dispatcher = self.dispatcher();
         dispatcher.enforce_backlog(now);
+        if dispatcher.should_be_saved() {
+            common.save_soon.notify_one();
+        }
         if room == 0 || dispatcher.next_start(now).is_none_or(|next| next > now) {
             return;
         }

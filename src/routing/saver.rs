@@ -42,7 +42,10 @@ impl Saver {
             if stopping {
                 return;
             }
-            pause(&stop, self.interval).await;
+            tokio::select! {
+                _ = pause(&stop, self.interval) => {}
+                () = self.common.save_soon.notified() => {}
+            }
         }
     }
 
@@ -89,9 +92,11 @@ impl Saver {
         self.failed.clear();
         for runner in &runners {
             let mut dispatcher = runner.dispatcher();
-            dispatcher.was_saved();
+            let waited = dispatcher.was_saved();
             if forwarded {
                 dispatcher.look_for_letters();
+            }
+            if forwarded || waited {
                 runner.wake.notify_one();
             }
         }

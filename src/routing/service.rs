@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use super::channel::{Outgoing, Report};
@@ -29,7 +29,7 @@ const LONGEST_SAVE: Duration = Duration::from_secs(5);
 /// What the configuration says of routing.
 #[derive(Clone, Copy, Debug)]
 pub struct RoutingSettings {
-    /// Events of an action that are loaded and not settled.
+    /// Events of an action that are loaded and not settled, and deliveries that a crash may repeat.
     pub window: usize,
     /// Bytes of them in memory.
     pub window_bytes: u64,
@@ -170,6 +170,7 @@ impl Routing {
             metrics,
             calls: settings.calls,
             changed: Arc::default(),
+            save_soon: Notify::new(),
             saves: watch::Sender::new(0),
         };
         Self {

@@ -28,6 +28,7 @@ impl Dispatcher {
                 self.target.answers(now);
                 if let Some(item) = self.queues.pop(ticket.device) {
                     self.counters.delivered += 1;
+                    self.delivered_since += 1;
                     if item.id.lane == LETTERS {
                         let step = (item.id.place, LetterStep::Delivered);
                         self.unsaved.letter_steps.push(step);
