@@ -12,6 +12,7 @@ mod crash;
 mod crowds;
 #[path = "../common/database.rs"]
 mod database;
+mod deliveries;
 mod device_paths;
 mod envelopes;
 mod faults;
