@@ -423,6 +423,26 @@ fn a_target_that_is_away_is_asked_with_the_oldest_event_at_growing_intervals() {
 }
 
 #[test]
+fn a_device_that_fails_alone_keeps_no_other_waiting() {
+    let mut world = appended(&[1]);
+    world.start(1);
+    world.answer(0, REACHABLE);
+    assert_eq!(world.dispatcher.standing().target, TargetState::Retrying);
+    for device in [2, 3, 4] {
+        world.log.push((device, true));
+        world.fill(10);
+        world.start(10);
+        let tried = places(&world.flying);
+        world.answer(0, REACHABLE);
+        // With three of them it is the target.
+        let expected = if device == 4 { vec![] } else { vec![device] };
+        assert_eq!(tried, expected);
+    }
+    world.drain();
+    assert_eq!(world.delivered.len(), 4);
+}
+
+#[test]
 fn a_target_that_refuses_the_action_shows_refused_until_it_takes_one() {
     let mut world = appended(&[1, 2]);
     world.start(1);
