@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -59,6 +59,10 @@ pub(super) struct Common {
     pub(super) calls: usize,
     /// What is set should be read anew.
     pub(super) changed: Arc<Notify>,
+    /// A save should not wait for its turn.
+    pub(super) save_soon: Notify,
+    /// How many rounds of saving came to a good end.
+    pub(super) saves: watch::Sender<u64>,
 }
 
 impl Common {
@@ -288,6 +292,9 @@ impl Runner {
         let room = common.calls.saturating_sub(calls.set.len()) * batch;
         let mut dispatcher = self.dispatcher();
         dispatcher.enforce_backlog(now);
+        if dispatcher.should_be_saved() {
+            common.save_soon.notify_one();
+        }
         if room == 0 || dispatcher.next_start(now).is_none_or(|next| next > now) {
             return;
         }
