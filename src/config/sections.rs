@@ -226,7 +226,7 @@ section! {
         allow_private_targets: bool = false,
         /// Networks that targets may be in beside public ones.
         allowed_networks: Vec<IpNet> = Vec::new(),
-        /// Events of an action that are loaded and not settled.
+        /// Events of an action that are loaded and not settled, and deliveries that a crash may repeat.
         window: usize = 1000,
         /// Bytes of them in memory.
         window_bytes: u64 = 16 * 1024 * 1024,

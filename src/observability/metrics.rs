@@ -34,6 +34,7 @@ pub const ALL: &[(&str, &[&str], &str)] = &[
     ACTION_STATE,
     ACTION_PUSH_SECONDS,
     ACTIONS,
+    ACTION_LOG_READS,
     ACTION_SAVE_SECONDS,
     ACTION_SAVE_FAILURES,
     STORE_BYTES,
@@ -143,6 +144,11 @@ pub(super) const ACTIONS: Named = (
     "fieldgate_actions",
     &[],
     "Actions that run; of the first 200 there are the metrics above",
+);
+pub(super) const ACTION_LOG_READS: Named = (
+    "fieldgate_action_log_reads_total",
+    &["place"],
+    "Reads of the log: at its end, once for all actions that have caught up, or behind",
 );
 pub(super) const ACTION_SAVE_SECONDS: Named = (
     "fieldgate_action_save_seconds",
@@ -406,6 +412,7 @@ mod tests {
         metrics.handshake_failure("tls");
         metrics.fault("out_of_range");
         metrics.limit_hit("limits.device_auth_per_minute");
+        metrics.forwarding.log_read("end");
         metrics
             .forwarding
             .pushed("a", "delivered", Duration::from_millis(5));

@@ -33,18 +33,24 @@ impl Saver {
                     runner.ended.cancelled().await;
                 }
             }
-            if let Err(error) = self.save().await {
-                tracing::warn!(%error, "what actions came to was not saved, it will be tried again");
+            match self.save().await {
+                Ok(()) => self.common.saves.send_modify(|rounds| *rounds += 1),
+                Err(error) => {
+                    tracing::warn!(%error, "what actions came to was not saved, it will be tried again");
+                }
             }
             if stopping {
                 for runner in self.runners.all() {
-                    let action = runner.setting().action.action_id;
+                    let action = runner.setting().action.action_id.clone();
                     self.common.metrics.forwarding.forget(action.as_str());
                 }
                 self.runners.end();
                 return;
             }
-            pause(&stop, self.interval).await;
+            tokio::select! {
+                _ = pause(&stop, self.interval) => {}
+                () = self.common.save_soon.notified() => {}
+            }
         }
     }
 
@@ -91,9 +97,11 @@ impl Saver {
         self.failed.clear();
         for runner in &runners {
             let mut dispatcher = runner.dispatcher();
-            dispatcher.was_saved();
+            let waited = dispatcher.was_saved();
             if forwarded {
                 dispatcher.look_for_letters();
+            }
+            if forwarded || waited {
                 runner.wake.notify_one();
             }
         }

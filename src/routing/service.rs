@@ -4,6 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
+
 use super::channel::{Outgoing, Report};
 use super::dispatcher::{Limits, Schedule, Standing, TargetState};
 use super::flow::FlowControl;
@@ -20,10 +23,13 @@ use crate::storage::{
     AttemptRow, Letter, Page, PageRequest, ReadLimit, RegistryChange, Result, RoutingStore, Stores,
 };
 
+/// How long a caller waits for a save.
+const LONGEST_SAVE: Duration = Duration::from_secs(5);
+
 /// What the configuration says of routing.
 #[derive(Clone, Copy, Debug)]
 pub struct RoutingSettings {
-    /// Events of an action that are loaded and not settled.
+    /// Events of an action that are loaded and not settled, and deliveries that a crash may repeat.
     pub window: usize,
     /// Bytes of them in memory.
     pub window_bytes: u64,
@@ -157,12 +163,18 @@ impl Routing {
         let common = Common {
             log: stores.log.clone(),
             actions: stores.actions.clone(),
-            tail: Tail::new(stores.log.clone(), settings.tail_bytes),
+            tail: Arc::new(Tail::new(
+                stores.log.clone(),
+                settings.tail_bytes,
+                metrics.clone(),
+            )),
             flow: FlowControl::default(),
             clock,
             metrics,
             calls: settings.calls,
             changed: Arc::default(),
+            save_soon: Notify::new(),
+            saves: watch::Sender::new(0),
         };
         let heard = common.changed.clone();
         stores.registry.subscribe(Box::new(move |change| {
@@ -233,7 +245,8 @@ impl Routing {
         true
     }
 
-    /// Delivers a range again; answers how many events the rule, as it is now, takes of it.
+    /// Delivers a range again; answers how many events the rule, as it is now, takes of it. What was answered is done also
+    /// over a crash.
     pub async fn replay(
         &self,
         action: &ActionId,
@@ -254,7 +267,7 @@ impl Routing {
         if from >= last {
             return Ok(0);
         }
-        let judge = runner.setting().judge;
+        let judge = &runner.setting().judge;
         let (mut count, mut at) = (0, from);
         while at < last {
             let stretch = self.common.tail.read(at).await?;
@@ -271,7 +284,20 @@ impl Routing {
         let lane = runner.dispatcher().replay(from, last, range.device);
         lane.ok_or(ReplayRefusal::TooMany)?;
         runner.wake.notify_one();
+        self.until_saved().await?;
         Ok(count)
+    }
+
+    /// Waits until what actions have come to by now would survive a crash.
+    async fn until_saved(&self) -> Result<()> {
+        let mut saves = self.common.saves.subscribe();
+        // The round that ends next may have begun before.
+        let enough = *saves.borrow() + 2;
+        let longest = self.settings.save_interval * 2 + LONGEST_SAVE;
+        let waited = timeout(longest, saves.wait_for(|rounds| *rounds >= enough)).await;
+        waited
+            .map(|_| ())
+            .map_err(|_| crate::storage::StoreError::OutcomeUnknown)
     }
 
     /// The first position of an event that was taken in at `time` or later: positions rise with time, but for a few
@@ -361,8 +387,8 @@ impl Routing {
             let attempts: Vec<_> = of_action.map(|(_, attempt)| attempt.clone()).collect();
             if state != DeliveryState::NotTaken || !attempts.is_empty() {
                 deliveries.push(EventDelivery {
-                    rule_id: setting.action.rule_id,
-                    action_id: setting.action.action_id,
+                    rule_id: setting.action.rule_id.clone(),
+                    action_id: setting.action.action_id.clone(),
                     state,
                     attempts,
                 });

@@ -13,6 +13,7 @@ mod crowds;
 #[path = "../common/database.rs"]
 mod database;
 mod dead_letters;
+mod deliveries;
 mod device_paths;
 mod envelopes;
 mod faults;

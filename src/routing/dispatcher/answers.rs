@@ -28,6 +28,7 @@ impl Dispatcher {
                 self.target.answers(now);
                 if let Some(item) = self.queues.pop(ticket.device) {
                     self.counters.delivered += 1;
+                    self.delivered_since += 1;
                     if item.id.lane == LETTERS {
                         let step = (item.id.place, LetterStep::Delivered);
                         self.unsaved.letter_steps.push(step);
@@ -141,10 +142,16 @@ impl Dispatcher {
         }
         let down = !self.target.is_healthy();
         let waiting = self.queues.unparked();
-        if down || !parked && self.target.fails_for(key, waiting) {
+        let fails = !parked && self.target.fails_for(key, waiting);
+        if down || fails {
             self.target.failures = self.target.failures.saturating_add(1);
             let delay = schedule.delay_ms(self.target.failures, retry_after, jitter);
-            let untried = delay.min(UNTRIED_MS);
+            // One device that fails while no other has anything to send tells little: the next one's event finds out.
+            let untried = if self.target.fails_for_many() {
+                delay.min(UNTRIED_MS)
+            } else {
+                0
+            };
             self.target
                 .goes_down(TargetState::Retrying, &report.detail, now, (delay, untried));
         } else {

@@ -7,7 +7,7 @@ mod network;
 mod nodes;
 mod server;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -76,8 +76,8 @@ fn wait_until_ready(gate: &Gate, status: u16) {
     }
 }
 
-/// Load before, during and after `outage`, with one program that is never started again.
-fn survives(gate: &Gate, outage: impl Fn(&Told)) {
+/// Load before, during and after `outage`, with one program that is never started again; answers the numbers that are stored.
+fn survives(gate: &Gate, outage: impl Fn(&Told)) -> HashSet<u64> {
     let devices: Vec<_> = (0..DEVICES).map(|number| format!("d{number}")).collect();
     for device in &devices {
         gate.device(device, SECRET, None);
@@ -114,6 +114,7 @@ fn survives(gate: &Gate, outage: impl Fn(&Told)) {
         .collect();
     assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
     assert!(refused > 0 && acknowledged.len() > 300, "there was load");
+    stored
 }
 
 fn gate_on(port: u16) -> Gate {
@@ -122,6 +123,7 @@ fn gate_on(port: u16) -> Gate {
         .with("STORAGE__URL", &url)
         .with("STORAGE__CONNECT_TIMEOUT_SECONDS", "2")
         .unlimited()
+        .forwarding()
         .start()
 }
 
@@ -145,6 +147,39 @@ fn a_killed_server_that_comes_back_has_everything_that_was_acknowledged() {
             std::thread::sleep(Duration::from_millis(500));
         }
     });
+}
+
+#[test]
+fn a_killed_server_that_comes_back_loses_nothing_on_its_way_to_a_target() {
+    if server().is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let gate = gate_on(server.port);
+    let target = Receiver::start();
+    let messages = json!({"subject": {"resource": "device.message", "event": "report"}});
+    let action_id = gate.forward(&messages, &target.url());
+    let stored = survives(&gate, |_| {
+        for _ in 0..3 {
+            server.kill();
+            wait_until_ready(&gate, 503);
+            std::thread::sleep(Duration::from_secs(3));
+            server.start_again();
+            wait_until_ready(&gate, 200);
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    });
+    let state = gate.until_state(&action_id, |state| state["delivered"] == stored.len());
+    assert_eq!(state["pending"], 0, "{state}");
+    let mut came = HashMap::<u64, u32>::new();
+    for push in target.taken() {
+        let number = push.json()["notify_data"]["body"]["content"].as_u64().unwrap();
+        *came.entry(number).or_default() += 1;
+    }
+    // The program was there all the time and knows what it delivered.
+    let expected: HashMap<_, _> = stored.into_iter().map(|number| (number, 1)).collect();
+    assert!(came == expected, "{} came of {}", came.len(), expected.len());
 }
 
 #[test]
