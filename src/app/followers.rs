@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use super::{AFTER_GRACE, address_policy, egress_settings};
 use crate::config::Config;
 use crate::domain::clock::{Clock, SystemClock};
@@ -12,7 +14,7 @@ use crate::lifecycle::Lifecycle;
 use crate::routing::egress::{AddressPolicy, Egress, EgressSettings, SystemLookup};
 use crate::routing::{Channels, Routing};
 use crate::shadow::{Registrations, ShadowFollower, Shadows, StatusFollower};
-use crate::storage::Stores;
+use crate::storage::{Stores, Term};
 
 /// What they are made of, again for each term that this node leads.
 pub(super) struct Followers {
@@ -50,6 +52,17 @@ impl FollowerSettings {
     }
 }
 
+/// Why following stops.
+#[derive(PartialEq, Eq)]
+enum End {
+    /// The instance stops.
+    Stop,
+    /// Something that follows failed.
+    Failure,
+    /// Another node may lead.
+    Lost,
+}
+
 impl Followers {
     /// Follows whenever this node leads, until the instance stops.
     pub(super) async fn run(self, instance: Lifecycle) {
@@ -61,36 +74,58 @@ impl Followers {
                 term = self.stores.leadership.lead() => term,
             };
             tracing::info!("this node follows the log from now on");
-            let following = Lifecycle::new();
-            self.start(&following);
-            let failed = tokio::select! {
-                biased;
-                () = stop.cancelled() => false,
-                () = following.token().cancelled_owned() => true,
-                () = term.lost() => {
-                    tracing::warn!("this node does not follow the log any more, another one may");
-                    false
-                }
-            };
-            following.shutdown();
-            // Never two at once, on one node either.
-            while !following.drain(AFTER_GRACE).await && !stop.is_cancelled() {
-                tracing::warn!("what followed the log takes long to end");
-            }
+            let forwarding = Lifecycle::new();
+            self.start_routing(&forwarding);
+            let end = self.follow(term.as_mut(), &forwarding, &stop).await;
+            finish(&forwarding, &stop).await;
             term.end().await;
-            if failed {
+            if end == End::Failure {
                 instance.shutdown();
             }
         }
     }
 
+    /// Until the term ends. While it is not known who leads, forwarding is held: it knows what it delivered and has not saved.
+    async fn follow(&self, term: &mut dyn Term, forwarding: &Lifecycle, stop: &CancellationToken) -> End {
+        loop {
+            self.routing.hold(false);
+            let following = Lifecycle::new();
+            self.start(&following);
+            let end = tokio::select! {
+                biased;
+                () = stop.cancelled() => End::Stop,
+                () = forwarding.token().cancelled_owned() => End::Failure,
+                () = following.token().cancelled_owned() => End::Failure,
+                () = term.lost() => End::Lost,
+            };
+            self.routing.hold(end == End::Lost);
+            finish(&following, stop).await;
+            if end != End::Lost {
+                return end;
+            }
+            let regained = tokio::select! {
+                biased;
+                () = stop.cancelled() => return End::Stop,
+                regained = term.regain() => regained,
+            };
+            if !regained {
+                tracing::warn!("this node does not follow the log any more, another one does");
+                return end;
+            }
+            tracing::info!("this node follows the log again");
+        }
+    }
+
+    fn start_routing(&self, forwarding: &Lifecycle) {
+        let policy = self.settings.targets.clone();
+        let egress = Egress::new(policy, Arc::new(SystemLookup), self.settings.egress);
+        let channels = Channels::new(egress, Arc::new(SystemClock));
+        self.routing.start(Arc::new(channels), forwarding);
+    }
+
     fn start(&self, following: &Lifecycle) {
         let (stores, interval) = (&self.stores, self.settings.interval);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let policy = self.settings.targets.clone();
-        let egress = Egress::new(policy, Arc::new(SystemLookup), self.settings.egress);
-        let channels = Channels::new(egress, clock.clone());
-        self.routing.start(Arc::new(channels), following);
         let indexer = Indexer::new(History::new(stores), interval);
         following.spawn("history index", indexer.run(following.token()));
         let shadows = ShadowFollower::new(self.shadows.clone(), interval);
@@ -103,5 +138,13 @@ impl Followers {
         following.spawn("registrations", registrations.run(following.token()));
         let retention = Retention::new(stores.clone(), clock, self.settings.retention);
         following.spawn("retention", retention.run(following.token()));
+    }
+}
+
+/// Waits until it has ended: never two at once, on one node either.
+async fn finish(following: &Lifecycle, stop: &CancellationToken) {
+    following.shutdown();
+    while !following.drain(AFTER_GRACE).await && !stop.is_cancelled() {
+        tracing::warn!("what followed the log takes long to end");
     }
 }

@@ -6,6 +6,7 @@ mod descriptions;
 pub mod dispatcher;
 pub mod egress;
 mod flow;
+mod gate;
 mod judge;
 mod runner;
 mod saver;

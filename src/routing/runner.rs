@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::channel::{Channel, Outcome, Outgoing, Report};
 use super::dispatcher::{Dispatcher, LIVE, Ticket};
 use super::flow::FlowControl;
+use super::gate::Gate;
 use super::judge::Judge;
 use super::tail::{Stretch, Tail};
 use crate::auth::secret::random_bytes;
@@ -59,6 +60,8 @@ pub(super) struct Common {
     pub(super) calls: usize,
     /// What is set should be read anew.
     pub(super) changed: Arc<Notify>,
+    /// Closed while another node may run the actions.
+    pub(super) gate: Gate,
     /// A save should not wait for its turn.
     pub(super) save_soon: Notify,
     /// How many rounds of saving came to a good end.
@@ -111,6 +114,7 @@ impl Runner {
         let mut ahead = Ahead::default();
         let mut appended = common.log.appended();
         while !self.stop.is_cancelled() {
+            common.gate.pass(&self.stop).await;
             appended.borrow_and_update();
             let moved = match self.step(&common, &mut calls, &mut ahead).await {
                 Ok(moved) => moved,

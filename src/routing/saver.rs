@@ -33,10 +33,13 @@ impl Saver {
                     runner.ended.cancelled().await;
                 }
             }
-            match self.save().await {
-                Ok(()) => self.common.saves.send_modify(|rounds| *rounds += 1),
-                Err(error) => {
-                    tracing::warn!(%error, "what actions came to was not saved, it will be tried again");
+            // What another node may run by now is that node's to save.
+            if self.common.gate.is_open() {
+                match self.save().await {
+                    Ok(()) => self.common.saves.send_modify(|rounds| *rounds += 1),
+                    Err(error) => {
+                        tracing::warn!(%error, "what actions came to was not saved, it will be tried again");
+                    }
                 }
             }
             if stopping {

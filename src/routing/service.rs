@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use super::channel::{Outgoing, Report};
 use super::dispatcher::{Limits, Schedule, Standing, TargetState};
 use super::flow::FlowControl;
+use super::gate::Gate;
 use super::runner::{Common, Runner};
 use super::saver::Saver;
 use super::supervisor::{Runners, Supervisor};
@@ -173,6 +174,7 @@ impl Routing {
             metrics,
             calls: settings.calls,
             changed: Arc::default(),
+            gate: Gate::default(),
             save_soon: Notify::new(),
             saves: watch::Sender::new(0),
         };
@@ -215,7 +217,7 @@ impl Routing {
     }
 
     fn runner(&self, action: &ActionId) -> Option<Arc<Runner>> {
-        self.runners.of(action)
+        self.runners.of(action).filter(|_| self.common.gate.is_open())
     }
 
     /// An action's state; none while it does not run (yet).
@@ -358,7 +360,12 @@ impl Routing {
 
     /// Whether actions run here, and not on another node.
     pub fn is_at_work(&self) -> bool {
-        self.runners.are_here()
+        self.runners.are_here() && self.common.gate.is_open()
+    }
+
+    /// Holds all actions where they are, since another node may run them now, or lets them go on.
+    pub fn hold(&self, held: bool) {
+        self.common.gate.close(held);
     }
 
     /// What became of an event, action by action. None: the log does not hold it.

@@ -14,6 +14,8 @@ pub trait Leadership: Send + Sync {
 pub trait Term: Send {
     /// Waits until another node may lead.
     async fn lost(&mut self);
+    /// Waits until this node leads again. False: another one led meanwhile.
+    async fn regain(&mut self) -> bool;
     /// Lets another node lead.
     async fn end(self: Box<Self>);
 }
@@ -32,6 +34,10 @@ impl Leadership for Alone {
 impl Term for Alone {
     async fn lost(&mut self) {
         std::future::pending::<()>().await;
+    }
+
+    async fn regain(&mut self) -> bool {
+        true
     }
 
     async fn end(self: Box<Self>) {}

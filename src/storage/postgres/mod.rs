@@ -95,6 +95,8 @@ pub enum OpenError {
 /// The database's parts, shared by the roles.
 pub(super) struct Postgres {
     connector: Connector,
+    /// Who this is among the programs on the database.
+    node: String,
     pool: PgPool,
     writer: Writer<PostgresCommit>,
     secrets: Arc<SecretBox>,
@@ -151,6 +153,7 @@ pub async fn open(
         statement_timeout: options.statement_timeout,
         patience: connector.patience(),
         connector,
+        node: Origin::new().current(),
     });
     Ok(Stores {
         registry: postgres.clone(),
