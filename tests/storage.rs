@@ -131,6 +131,8 @@ macro_rules! contract {
             forwarding::what_retention_takes_undelivered_is_counted,
             forwarding::a_refused_event_is_a_dead_letter_that_can_be_sent_again,
             forwarding::actions_are_paused_changed_and_deleted_while_they_run,
+            forwarding::an_action_that_is_behind_reads_the_log_once_for_many_events,
+            forwarding::actions_at_rest_share_a_look_at_the_log_each_second,
         ]);
     };
     ($backend:ident, $bed:expr, [$($module:ident::$case:ident),* $(,)?]) => {

@@ -13,22 +13,23 @@ use crate::auth::access_token::TokenKey;
 use crate::auth::api_token::ApiTokenKey;
 use crate::auth::secret_box::MasterKey;
 use crate::config::{Config, RoutingConfig};
-use crate::domain::clock::{Clock, SystemClock};
+use crate::domain::clock::{Clock, SystemClock, Timestamp};
 use crate::domain::shadow::ShadowLimits;
 use crate::files;
 use crate::history::{Feed, FeedSettings, History, Indexer, Retention, RetentionSettings};
 use crate::http::device::{self, DeviceState};
-use crate::http::management::{self, ManagementState, Readers};
+use crate::http::management::{self, InstanceFacts, ManagementState, Readers};
 use crate::http::{BodyBudget, Readiness, Routes, unrouted_answer};
 use crate::ingest::{ActivityBook, Ingest, IngestSettings, LimitSettings, PasswordSettings};
 use crate::lifecycle::{self, Lifecycle};
 use crate::observability::Metrics;
+use crate::observability::rates::Rates;
 use crate::routing::egress::{AddressPolicy, Egress, EgressSettings, SystemLookup};
 use crate::routing::{Channels, Routing, RoutingSettings};
 use crate::server::{ConnectionSlots, Listener, ServerCommon, ServerLimits};
 use crate::shadow::{Registrations, ShadowFollower, Shadows, StatusFollower};
 use crate::storage::{Stores, postgres, sqlite};
-use crate::tls::{self, CertificateStore, ServerTls};
+use crate::tls::{self, CertificateStore, ServerTls, development};
 
 /// Why an instance does not start, or stopped by itself.
 #[derive(Debug, thiserror::Error)]
@@ -187,7 +188,11 @@ impl App {
         let activity = ingest.activity().clone();
         let streams = streams(&config, &stores, metrics.clone());
         let routing = Routing::new(&stores, routing_settings(&config), clock.clone(), metrics.clone());
+        let rates = Arc::new(Rates::new(metrics.clone(), clock.clone()));
         let state = ManagementState {
+            rates: rates.clone(),
+            facts: Arc::new(instance_facts(&config, clock.now())),
+            device_counts: Arc::default(),
             bodies: bodies.clone(),
             metrics: metrics.clone(),
             stores: stores.clone(),
@@ -206,6 +211,7 @@ impl App {
             offline_after_ms: config.ingest.offline_after_ms(),
         };
         ingest.start_writers(&lifecycle, lifecycle.token());
+        lifecycle.spawn("rates", rates.run(lifecycle.token()));
         Ok(Self {
             device: device::router(DeviceState { ingest, bodies }, clock, metrics.clone()),
             management: management::router(state),
@@ -342,6 +348,26 @@ impl App {
 
 fn bind(role: &'static str, address: std::net::SocketAddr) -> Result<Listener, StartError> {
     Listener::bind(address).map_err(|cause| StartError::Bind { role, address, cause })
+}
+
+fn instance_facts(config: &Config, started: Timestamp) -> InstanceFacts {
+    InstanceFacts {
+        device: config.device.listen,
+        management: config.management.listen,
+        backend: if stores::is_postgres(config.storage.url.expose()) {
+            "postgres"
+        } else {
+            "sqlite"
+        },
+        retention_days: config.retention.days,
+        retention_bytes: config.retention.bytes,
+        started,
+        ca: config
+            .tls
+            .certificate
+            .first()
+            .and_then(|path| development::ca_beside(path)),
+    }
 }
 
 /// Where devices are told to connect, as far as the configuration says it.

@@ -10,6 +10,7 @@ use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::domain::clock::Timestamp;
 use crate::domain::event_time;
 use crate::storage::EventLog;
 use crate::tls::CertificateStore;
@@ -36,7 +37,13 @@ impl Readiness {
         self.stopping.store(true, Ordering::SeqCst);
     }
 
-    async fn reason_against(&self) -> Option<String> {
+    /// When the first of the certificates ends.
+    pub fn certificate_ends(&self) -> Timestamp {
+        self.certificates.ends()
+    }
+
+    /// Why reports cannot be taken now.
+    pub async fn reason_against(&self) -> Option<String> {
         if self.stopping.load(Ordering::SeqCst) {
             return Some("stopping".to_owned());
         }
@@ -85,7 +92,7 @@ pub async fn healthz() -> Json<Health> {
 pub async fn readyz(State(readiness): State<Arc<Readiness>>) -> Response {
     match readiness.reason_against().await {
         None => {
-            let certificate_ends = event_time::with_millis(readiness.certificates.ends());
+            let certificate_ends = event_time::with_millis(readiness.certificate_ends());
             let status = "ready";
             Json(Ready {
                 status,

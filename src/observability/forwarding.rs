@@ -65,6 +65,7 @@ pub struct ForwardingMetrics {
     /// Those that [`Self::push_seconds`] tells of.
     pushing: Mutex<BTreeSet<String>>,
     actions: IntGauge,
+    log_reads: IntCounterVec,
     save_seconds: Histogram,
     save_failures: IntCounter,
 }
@@ -88,6 +89,7 @@ impl ForwardingMetrics {
             push_seconds: registered(registry, times)?,
             pushing: Mutex::default(),
             actions: gauge(registry, metrics::ACTIONS)?,
+            log_reads: counters(registry, metrics::ACTION_LOG_READS)?,
             save_seconds: registered(registry, Histogram::with_opts(saves)?)?,
             save_failures: registered(registry, IntCounter::new(name, help)?)?,
         })
@@ -116,6 +118,11 @@ impl ForwardingMetrics {
                 let _ = self.push_seconds.remove_label_values(&[action, outcome]);
             }
         }
+    }
+
+    /// The log was read for actions: at its `end`, for all that have caught up, or for one that is `behind`.
+    pub fn log_read(&self, place: &'static str) {
+        self.log_reads.with_label_values(&[place]).inc();
     }
 
     /// What all actions came to was saved, or not.

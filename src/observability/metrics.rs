@@ -34,6 +34,7 @@ pub const ALL: &[(&str, &[&str], &str)] = &[
     ACTION_STATE,
     ACTION_PUSH_SECONDS,
     ACTIONS,
+    ACTION_LOG_READS,
     ACTION_SAVE_SECONDS,
     ACTION_SAVE_FAILURES,
     STORE_BYTES,
@@ -144,6 +145,11 @@ pub(super) const ACTIONS: Named = (
     &[],
     "Actions that run; of the first 200 there are the metrics above",
 );
+pub(super) const ACTION_LOG_READS: Named = (
+    "fieldgate_action_log_reads_total",
+    &["place"],
+    "Reads of the log: at its end, once for all actions that have caught up, or behind",
+);
 pub(super) const ACTION_SAVE_SECONDS: Named = (
     "fieldgate_action_save_seconds",
     &[],
@@ -165,6 +171,32 @@ const CERTIFICATE_END: Named = (
     &[],
     "When the first certificate ends, seconds since 1970",
 );
+
+/// How many requests of devices were answered, by what the answer says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Answers {
+    /// 2xx.
+    pub accepted: u64,
+    /// 4xx.
+    pub refused: u64,
+    /// The others.
+    pub failed: u64,
+}
+
+impl Answers {
+    /// What came after `earlier`.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Self {
+        Self {
+            accepted: self.accepted.saturating_sub(earlier.accepted),
+            refused: self.refused.saturating_sub(earlier.refused),
+            failed: self.failed.saturating_sub(earlier.failed),
+        }
+    }
+}
+
+/// The paths of devices, as [`REQUESTS`] names them.
+const DEVICE_PATHS: [&str; 4] = ["device-auth", "messages", "properties", "children"];
 
 /// Handles to all of them, in a registry of their own.
 pub struct Metrics {
@@ -234,6 +266,33 @@ impl Metrics {
         self.requests.with_label_values(&[path, status, code]).inc();
         let seconds = took.as_secs_f64();
         self.request_seconds.with_label_values(&[path]).observe(seconds);
+    }
+
+    /// What devices were answered so far.
+    pub fn device_answers(&self) -> Answers {
+        let mut answers = Answers::default();
+        let families = self.requests.collect();
+        for metric in families
+            .iter()
+            .flat_map(prometheus::proto::MetricFamily::get_metric)
+        {
+            let label = |name: &str| {
+                let pair = metric.get_label().iter().find(|pair| pair.name() == name);
+                pair.map_or("", |pair| pair.value())
+            };
+            if !DEVICE_PATHS.contains(&label("path")) {
+                continue;
+            }
+            // Counts are whole, and far below what a double holds exactly.
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+            let count = metric.get_counter().get_value() as u64;
+            match label("status").as_bytes().first() {
+                Some(b'2') => answers.accepted += count,
+                Some(b'4') => answers.refused += count,
+                _ => answers.failed += count,
+            }
+        }
+        answers
     }
 
     /// A handshake was finished.
@@ -353,6 +412,7 @@ mod tests {
         metrics.handshake_failure("tls");
         metrics.fault("out_of_range");
         metrics.limit_hit("limits.device_auth_per_minute");
+        metrics.forwarding.log_read("end");
         metrics
             .forwarding
             .pushed("a", "delivered", Duration::from_millis(5));

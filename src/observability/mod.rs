@@ -3,6 +3,7 @@
 mod forwarding;
 mod line_buffer;
 pub mod metrics;
+pub mod rates;
 
 use std::io::IsTerminal;
 

@@ -2,6 +2,7 @@
 //! one target's trouble is no other's and no device's.
 
 pub mod channel;
+mod descriptions;
 pub mod dispatcher;
 pub mod egress;
 mod flow;

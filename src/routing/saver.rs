@@ -173,12 +173,12 @@ impl Saver {
         let Some(other) = self.runners.key_of(&other).filter(|other| *other != key) else {
             return Ok(());
         };
-        // Once for each letter: one that came from another action goes no further, and one that waits for a save that
-        // failed was told already.
+        // Once for each letter: one that waits for a save that failed was told already. Letters that are given up again are
+        // marked where they stand and make no new one, so what came from another action goes no further.
         let own: Vec<_> = save
             .letters
             .iter()
-            .filter(|letter| letter.action == key && !letter.forwarded)
+            .filter(|letter| letter.action == key)
             .collect();
         let told: Vec<_> = save
             .letters

@@ -164,7 +164,11 @@ impl Routing {
         let common = Common {
             log: stores.log.clone(),
             actions: stores.actions.clone(),
-            tail: Tail::new(stores.log.clone(), settings.tail_bytes),
+            tail: Arc::new(Tail::new(
+                stores.log.clone(),
+                settings.tail_bytes,
+                metrics.clone(),
+            )),
             flow: FlowControl::default(),
             clock,
             metrics,
@@ -265,7 +269,7 @@ impl Routing {
         if from >= last {
             return Ok(0);
         }
-        let judge = runner.setting().judge;
+        let judge = &runner.setting().judge;
         let (mut count, mut at) = (0, from);
         while at < last {
             let stretch = self.common.tail.read(at).await?;
@@ -380,8 +384,8 @@ impl Routing {
             let attempts: Vec<_> = of_action.map(|(_, attempt)| attempt.clone()).collect();
             if state != DeliveryState::NotTaken || !attempts.is_empty() {
                 deliveries.push(EventDelivery {
-                    rule_id: setting.action.rule_id,
-                    action_id: setting.action.action_id,
+                    rule_id: setting.action.rule_id.clone(),
+                    action_id: setting.action.action_id.clone(),
                     state,
                     attempts,
                 });

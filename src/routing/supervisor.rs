@@ -149,7 +149,7 @@ impl Supervisor {
                 runner.set(Setting {
                     action: action.clone(),
                     known,
-                    ..runner.setting()
+                    ..Setting::clone(&runner.setting())
                 });
             }
             return Ok(());
@@ -216,7 +216,7 @@ impl Supervisor {
         let metrics = self.common.metrics.clone();
         self.lifecycle.spawn("action's end", async move {
             runner.ended.cancelled().await;
-            let action = runner.setting().action.action_id;
+            let action = &runner.setting().action.action_id;
             metrics.forwarding.forget(action.as_str());
             tracing::info!(action_id = %action, "an action was deleted");
         });

@@ -12,6 +12,7 @@ mod crash;
 mod crowds;
 #[path = "../common/database.rs"]
 mod database;
+mod dead_letters;
 mod deliveries;
 mod device_paths;
 mod envelopes;
@@ -37,6 +38,7 @@ mod sdk;
 mod shadow;
 mod signatures;
 mod simulate;
+mod status;
 mod stream;
 mod strictness;
 mod tail;

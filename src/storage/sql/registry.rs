@@ -1,5 +1,7 @@
 //! Resource spaces, products and devices: reads through the pool, changes through the writer.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -226,6 +228,14 @@ impl<S: SqlStore> Registry for S {
     async fn count_devices(&self, search: &DeviceSearch, online_since: Timestamp) -> Result<i64> {
         let context = search_context(self, search, online_since).await?;
         self.number(search::count(search, &context)).await
+    }
+
+    async fn devices_by_status(&self, online_since: Timestamp) -> Result<BTreeMap<String, i64>> {
+        let found = self.rows(search::by_status(S::ACTIVITY, online_since)).await?;
+        found
+            .iter()
+            .map(|row| Ok((row.text("status")?, row.int("devices")?)))
+            .collect()
     }
 
     async fn devices_by_tag(&self, tags: &AnyTag, page: PageRequest) -> Result<Page<(DeviceKey, DeviceId)>> {
