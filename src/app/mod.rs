@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ServerConfig;
+use tokio_util::sync::CancellationToken;
 
 use crate::auth::access_token::TokenKey;
 use crate::auth::api_token::ApiTokenKey;
@@ -24,7 +25,7 @@ use crate::http::{BodyBudget, Readiness, Routes, unrouted_answer};
 use crate::ingest::{ActivityBook, Ingest, IngestSettings, LimitSettings, PasswordSettings};
 use crate::lifecycle::{self, Lifecycle};
 use crate::observability::Metrics;
-use crate::observability::rates::Rates;
+use crate::observability::rates::{self, Rates};
 use crate::routing::egress::{AddressPolicy, EgressSettings};
 use crate::routing::{Routing, RoutingSettings};
 use crate::server::{ConnectionSlots, Listener, ServerCommon, ServerLimits};
@@ -213,7 +214,7 @@ impl App {
             offline_after_ms: config.ingest.offline_after_ms(),
         };
         ingest.start_writers(&lifecycle, lifecycle.token());
-        lifecycle.spawn("rates", rates.run(lifecycle.token()));
+        lifecycle.spawn("rates", take_steps(rates, lifecycle.token()));
         Ok(Self {
             device: device::router(DeviceState { ingest, bodies }, clock, metrics.clone()),
             management: management::router(state),
@@ -324,6 +325,12 @@ impl App {
 
 fn bind(role: &'static str, address: std::net::SocketAddr) -> Result<Listener, StartError> {
     Listener::bind(address).map_err(|cause| StartError::Bind { role, address, cause })
+}
+
+async fn take_steps(rates: Arc<Rates>, stop: CancellationToken) {
+    while lifecycle::pause(&stop, rates::STEP).await {
+        rates.step();
+    }
 }
 
 fn instance_facts(config: &Config, started: Timestamp) -> InstanceFacts {

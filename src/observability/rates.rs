@@ -5,12 +5,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
-
 use super::Metrics;
 use super::metrics::Answers;
 use crate::domain::clock::{Clock, Timestamp};
-use crate::lifecycle::pause;
 
 /// The length of a step.
 pub const STEP: Duration = Duration::from_secs(10);
@@ -44,14 +41,8 @@ impl Rates {
         }
     }
 
-    /// Takes a step again and again, until told to stop.
-    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
-        while pause(&stop, STEP).await {
-            self.step();
-        }
-    }
-
-    fn step(&self) {
+    /// A step has passed.
+    pub fn step(&self) {
         let (now, end) = (self.metrics.device_answers(), self.clock.now());
         let mut held = self.held();
         let answers = now.since(held.0);

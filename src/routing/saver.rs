@@ -21,6 +21,8 @@ pub(super) struct Saver {
     pub(super) interval: Duration,
     pub(super) keep_attempts: u32,
     pub(super) failed: HashMap<ActionKey, ActionSave>,
+    /// Whether the last save failed: it may have been made all the same, and only its answer was lost.
+    pub(super) in_doubt: bool,
 }
 
 impl Saver {
@@ -58,6 +60,7 @@ impl Saver {
     }
 
     async fn save(&mut self) -> Result<()> {
+        self.settle_doubts().await?;
         let runners = self.runners.all();
         for runner in &runners {
             let (key, unsaved) = {
@@ -92,22 +95,56 @@ impl Saver {
         let outcome = self.common.actions.save_actions(&saves, self.keep_attempts).await;
         let forwarding = &self.common.metrics.forwarding;
         forwarding.saved(begun.elapsed(), outcome.is_ok());
+        self.in_doubt = outcome.is_err();
         outcome?;
-        let forwarded = self
-            .failed
-            .values()
-            .any(|save| save.letters.iter().any(|letter| letter.replaying));
+        let forwarded = self.has_forwarded();
         self.failed.clear();
         for runner in &runners {
-            let mut dispatcher = runner.dispatcher();
-            let waited = dispatcher.was_saved();
-            if forwarded {
-                dispatcher.look_for_letters();
-            }
-            if forwarded || waited {
+            if runner.dispatcher().was_saved() {
                 runner.wake.notify_one();
             }
         }
+        if forwarded {
+            self.tell_of_letters();
+        }
+        Ok(())
+    }
+
+    /// Whether letters are among what is saved that another action is to deliver.
+    fn has_forwarded(&self) -> bool {
+        let mut letters = self.failed.values().flat_map(|save| &save.letters);
+        letters.any(|letter| letter.replaying)
+    }
+
+    fn tell_of_letters(&self) {
+        for runner in self.runners.all() {
+            runner.dispatcher().look_for_letters();
+            runner.wake.notify_one();
+        }
+    }
+
+    /// What a save adds must not be added again if it was made: letters, and the attempts that come with them. Each letter
+    /// of an action raises its count of the dead, in the same transaction.
+    async fn settle_doubts(&mut self) -> Result<()> {
+        if !self.in_doubt {
+            return Ok(());
+        }
+        let with_letters = |(_, save): &(&ActionKey, &ActionSave)| !save.letters.is_empty();
+        let found = self.failed.iter().find(with_letters);
+        if let Some((key, save)) = found
+            && let Some(stored) = self.common.actions.load_action(*key).await?
+            && stored.counters.dead >= save.counters.dead
+        {
+            let forwarded = self.has_forwarded();
+            for save in self.failed.values_mut() {
+                save.letters.clear();
+                save.attempts.clear();
+            }
+            if forwarded {
+                self.tell_of_letters();
+            }
+        }
+        self.in_doubt = false;
         Ok(())
     }
 

@@ -212,6 +212,7 @@ impl Routing {
             interval: self.settings.save_interval,
             keep_attempts: self.settings.attempts,
             failed: HashMap::new(),
+            in_doubt: false,
         };
         lifecycle.spawn("routing saves", saver.run(lifecycle.token()));
     }

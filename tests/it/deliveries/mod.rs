@@ -5,6 +5,7 @@ mod counting;
 mod fleet;
 mod hanging;
 mod latency;
+mod lost_answers;
 mod poison;
 mod record;
 mod restarts;
