@@ -46,7 +46,7 @@ pub struct ActionFigures {
     pub parked: u64,
     /// How long the oldest has waited.
     pub lag_seconds: u64,
-    /// healthy, retrying, refused or paused.
+    /// `healthy`, `retrying`, `refused` or `paused`.
     pub state: &'static str,
 }
 
@@ -95,7 +95,7 @@ impl ForwardingMetrics {
         })
     }
 
-    /// A push came to an end, as delivered, event_refused, target_refused, unreachable or failed.
+    /// A push came to an end, as `delivered`, `event_refused`, `target_refused`, `unreachable` or `failed`.
     pub fn pushed(&self, action: &str, outcome: &'static str, took: Duration) {
         let mut pushing = self.pushing.lock().unwrap_or_else(PoisonError::into_inner);
         if !pushing.contains(action) {

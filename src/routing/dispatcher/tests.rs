@@ -397,6 +397,41 @@ fn an_event_that_fails_while_others_are_taken_is_set_aside_with_those_behind_it(
 }
 
 #[test]
+fn a_device_that_fails_holds_up_no_other_behind_a_full_window() {
+    // The window is of five.
+    let mut world = appended(&[1, 2, 1, 2, 2, 2, 2, 2]);
+    world.start(10);
+    assert_eq!(places(&world.flying), [1, 2]);
+    world.answer(0, REACHABLE);
+    while let Some(index) = world
+        .flying
+        .iter()
+        .position(|ticket| ticket.device == Some(DeviceKey(2)))
+    {
+        world.answer(index, Outcome::Delivered);
+        world.save();
+        world.fill(10);
+        world.start(10);
+    }
+    // No time has passed: the first event is not due again.
+    assert_eq!(world.delivered, BTreeSet::from([2, 4, 5, 6, 7, 8]));
+    assert_eq!(world.dispatcher.standing().parked, 2);
+    world.drain();
+    assert_eq!(world.delivered.len(), 8);
+}
+
+#[test]
+fn a_device_that_fails_is_not_set_aside_while_others_have_room() {
+    let mut world = appended(&[1, 2, 2]);
+    world.start(10);
+    world.answer(0, REACHABLE);
+    world.answer(0, Outcome::Delivered);
+    world.start(10);
+    world.answer(0, Outcome::Delivered);
+    assert_eq!(world.dispatcher.standing().parked, 0);
+}
+
+#[test]
 fn a_target_that_is_away_is_asked_with_the_oldest_event_at_growing_intervals() {
     let mut world = appended(&[1, 2, 3]);
     world.start(1);
