@@ -59,7 +59,7 @@ pub struct Status {
     listeners: ListenersView,
     store: StoreView,
     retention: RetentionView,
-    certificate: CertificateView,
+    certificate: ListenerCertificateView,
     devices: DevicesView,
     actions: ActionsView,
     rates: RatesView,
@@ -97,7 +97,7 @@ struct RetentionView {
 }
 
 #[derive(Serialize, ToSchema)]
-struct CertificateView {
+struct ListenerCertificateView {
     /// When the first of the certificates ends.
     end_time: String,
     days_left: i64,
@@ -183,7 +183,7 @@ pub async fn handle(
             bytes: facts.retention_bytes,
             oldest_event_time: oldest(&state.stores.log, bounds.first).await?,
         },
-        certificate: CertificateView {
+        certificate: ListenerCertificateView {
             end_time: event_time::with_millis(ends),
             days_left: (ends.0 - now.0) / 86_400_000,
         },
