@@ -17,6 +17,7 @@ mod settings;
 mod shadow_store;
 mod sql;
 pub mod sqlite;
+mod users;
 pub mod writer;
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub use registry::*;
 pub use routing::*;
 pub use settings::*;
 pub use shadow_store::*;
+pub use users::*;
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +94,8 @@ pub struct Stores {
     pub settings: Arc<dyn Settings>,
     /// Who changed what.
     pub audit: Arc<dyn AuditLog>,
+    /// Who signs in to the console.
+    pub users: Arc<dyn Users>,
 }
 
 /// Why nothing was copied.

@@ -146,7 +146,8 @@ pub async fn open(
         rules: postgres.clone(),
         actions: postgres.clone(),
         settings: postgres.clone(),
-        audit: postgres,
+        audit: postgres.clone(),
+        users: postgres,
     })
 }
 
