@@ -13,13 +13,14 @@ use crate::auth::access_token::TokenKey;
 use crate::auth::api_token::ApiTokenKey;
 use crate::auth::secret_box::MasterKey;
 use crate::config::Config;
+use crate::console::{Console, ConsoleSettings};
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::shadow::ShadowLimits;
 use crate::files;
 use crate::history::{Feed, FeedSettings, History, Indexer, Retention, RetentionSettings};
 use crate::http::device::{self, DeviceState};
 use crate::http::management::{self, ManagementState, Readers};
-use crate::http::{BodyBudget, Readiness, Routes, unrouted_answer};
+use crate::http::{BodyBudget, InProcess, Readiness, Routes, unrouted_answer};
 use crate::ingest::{ActivityBook, Ingest, IngestSettings, LimitSettings, PasswordSettings};
 use crate::lifecycle::{self, Lifecycle};
 use crate::observability::Metrics;
@@ -208,7 +209,7 @@ impl App {
         ingest.start_writers(&lifecycle, lifecycle.token());
         Ok(Self {
             device: device::router(DeviceState { ingest, bodies }, clock, metrics.clone()),
-            management: management::router(state),
+            management: with_console(&config, state, metrics.clone()),
             config,
             lifecycle,
             stores,
@@ -362,6 +363,32 @@ fn streams(config: &Config, stores: &Stores, metrics: Arc<Metrics>) -> Readers {
     Readers::new(feed, stores.settings.clone(), metrics, config.stream.max_streams)
 }
 
+/// The management listener's routes: the API, and the console, which calls the API inside the process.
+fn with_console(config: &Config, state: ManagementState, metrics: Arc<Metrics>) -> Routes {
+    let api = management::router(state.clone(), None);
+    let console = Console::new(ConsoleSettings {
+        stores: state.stores.clone(),
+        api: InProcess::new(api, &state.project_id),
+        project_id: state.project_id.clone(),
+        device_host: device_host(config),
+        clock: state.clock.clone(),
+        bodies: state.bodies.clone(),
+        metrics,
+        session_ms: i64::from(config.console.session_hours) * 3_600_000,
+        trials: password_settings(config),
+        tracked_callers: config.limits.tracked_callers,
+    });
+    management::router(state, Some(console.router()))
+}
+
+fn password_settings(config: &Config) -> PasswordSettings {
+    PasswordSettings {
+        tries: config.limits.wrong_password_tries,
+        ids: config.limits.wrong_password_ids,
+        max_delay_seconds: config.limits.wrong_password_max_delay_seconds,
+    }
+}
+
 fn limit_settings(config: &Config) -> LimitSettings {
     let limits = &config.limits;
     LimitSettings {
@@ -369,11 +396,7 @@ fn limit_settings(config: &Config) -> LimitSettings {
         instance_requests_per_second: limits.instance_requests_per_second,
         device_auth_per_minute: limits.device_auth_per_minute,
         tracked_callers: limits.tracked_callers,
-        passwords: PasswordSettings {
-            tries: limits.wrong_password_tries,
-            ids: limits.wrong_password_ids,
-            max_delay_seconds: limits.wrong_password_max_delay_seconds,
-        },
+        passwords: password_settings(config),
     }
 }
 
