@@ -1,10 +1,12 @@
 //! Proving a password, and the session that a proved one opens.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use axum::response::Response;
 use http::StatusCode;
 use http::header::SET_COOKIE;
+use tokio::time::{Instant, sleep_until};
 
 use super::answer::Refusal;
 use super::{Console, cookies};
@@ -17,6 +19,9 @@ use crate::storage::{DONE, NewSession, User};
 /// The newest sessions of a user that stay; a sign-in beyond ends the oldest.
 const SESSIONS: u32 = 20;
 
+/// A refusal comes no sooner, so that its time does not tell whether the audit log had to take it: whether the name is known.
+const REFUSED_AFTER: Duration = Duration::from_millis(300);
+
 /// What a password came to.
 pub(super) enum Proof {
     /// It is this user's.
@@ -28,14 +33,14 @@ pub(super) enum Proof {
 }
 
 impl Console {
-    /// Compares a password with the user's. Takes as long for a name that nobody has.
+    /// Compares a password with the user's. A refusal takes as long for a name that nobody has.
     pub(super) async fn prove(
         &self,
         name: &str,
         password: Secret,
         from: Option<PeerAddress>,
     ) -> Result<Proof, Refusal> {
-        let parts = &*self.0;
+        let (parts, begun) = (&*self.0, Instant::now());
         let from = from.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
         if let Some(later) = self.delay(name, from) {
             return Ok(later);
@@ -67,6 +72,7 @@ impl Console {
             let noted = self.noted(actor, "sign_in", resource, Some(from), outcome)?;
             self.stores().audit.note(noted).await?;
         }
+        sleep_until(begun + REFUSED_AFTER).await;
         Ok(Proof::Wrong)
     }
 
