@@ -89,6 +89,7 @@ macro_rules! contract {
             updates::a_child_moves_to_another_gateway_and_old_events_keep_theirs,
             updates::a_child_stays_where_the_move_is_refused,
             updates::registrations_run_out_unless_they_are_kept,
+            updates::a_registration_that_was_changed_meanwhile_does_not_end,
             tags::tags_are_bound_overwritten_and_taken_off,
             tags::events_keep_the_tags_of_their_time,
             tags::tags_that_are_refused_change_nothing,
@@ -136,6 +137,8 @@ macro_rules! contract {
             forwarding::what_retention_takes_undelivered_is_counted,
             forwarding::a_refused_event_is_a_dead_letter_that_can_be_sent_again,
             forwarding::actions_are_paused_changed_and_deleted_while_they_run,
+            forwarding::an_action_that_is_behind_reads_the_log_once_for_many_events,
+            forwarding::actions_at_rest_share_a_look_at_the_log_each_second,
         ]);
     };
     ($backend:ident, $bed:expr, [$($module:ident::$case:ident),* $(,)?]) => {

@@ -1,6 +1,7 @@
 //! The composition root: from a configuration to a running instance. The one place that names concrete backends.
 
 mod copy;
+mod followers;
 mod stores;
 
 use std::path::Path;
@@ -8,28 +9,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ServerConfig;
+use tokio_util::sync::CancellationToken;
 
 use crate::auth::access_token::TokenKey;
 use crate::auth::api_token::ApiTokenKey;
 use crate::auth::secret_box::MasterKey;
-use crate::config::Config;
+use crate::config::{Config, RoutingConfig};
 use crate::console::{Console, ConsoleSettings};
-use crate::domain::clock::{Clock, SystemClock};
+use crate::domain::clock::{Clock, SystemClock, Timestamp};
 use crate::domain::shadow::ShadowLimits;
 use crate::files;
-use crate::history::{Feed, FeedSettings, History, Indexer, Retention, RetentionSettings};
+use crate::history::{Feed, FeedSettings, History};
 use crate::http::device::{self, DeviceState};
-use crate::http::management::{self, ManagementState, Readers};
+use crate::http::management::{self, InstanceFacts, ManagementState, Readers};
 use crate::http::{BodyBudget, InProcess, Readiness, Routes, unrouted_answer};
 use crate::ingest::{ActivityBook, Ingest, IngestSettings, LimitSettings, PasswordSettings};
 use crate::lifecycle::{self, Lifecycle};
 use crate::observability::Metrics;
-use crate::routing::egress::{AddressPolicy, Egress, EgressSettings, SystemLookup};
-use crate::routing::{Channels, Routing, RoutingSettings};
+use crate::observability::rates::{self, Rates};
+use crate::routing::egress::{AddressPolicy, EgressSettings};
+use crate::routing::{Routing, RoutingSettings};
 use crate::server::{ConnectionSlots, Listener, ServerCommon, ServerLimits};
-use crate::shadow::{Registrations, ShadowFollower, Shadows, StatusFollower};
+use crate::shadow::Shadows;
 use crate::storage::{Stores, postgres, sqlite};
-use crate::tls::{self, CertificateStore, ServerTls};
+use crate::tls::{self, CertificateStore, ServerTls, development};
 
 /// Why an instance does not start, or stopped by itself.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +91,7 @@ pub enum StartError {
 }
 
 pub use copy::copy;
+use followers::{FollowerSettings, Followers};
 use stores::open_stores;
 pub use stores::{open_beside, open_existing};
 
@@ -188,7 +192,11 @@ impl App {
         let activity = ingest.activity().clone();
         let streams = streams(&config, &stores, metrics.clone());
         let routing = Routing::new(&stores, routing_settings(&config), clock.clone(), metrics.clone());
+        let rates = Arc::new(Rates::new(metrics.clone(), clock.clone()));
         let state = ManagementState {
+            rates: rates.clone(),
+            facts: Arc::new(instance_facts(&config, clock.now())),
+            device_counts: Arc::default(),
             bodies: bodies.clone(),
             metrics: metrics.clone(),
             stores: stores.clone(),
@@ -207,6 +215,7 @@ impl App {
             offline_after_ms: config.ingest.offline_after_ms(),
         };
         ingest.start_writers(&lifecycle, lifecycle.token());
+        lifecycle.spawn("rates", take_steps(rates, lifecycle.token()));
         Ok(Self {
             device: device::router(DeviceState { ingest, bodies }, clock, metrics.clone()),
             management: with_console(&config, state, metrics.clone()),
@@ -283,7 +292,7 @@ impl App {
         serving.drain(grace + AFTER_GRACE).await;
         self.stores.log.close().await;
         self.lifecycle.shutdown();
-        if !self.lifecycle.drain(AFTER_GRACE).await {
+        if !self.lifecycle.drain(AFTER_GRACE + AFTER_GRACE).await {
             tracing::warn!("some tasks did not end in time");
         }
         tracing::info!("stopped");
@@ -292,13 +301,6 @@ impl App {
         } else {
             Ok(())
         }
-    }
-
-    fn start_routing(&self) {
-        let policy = address_policy(&self.config);
-        let egress = Egress::new(policy, Arc::new(SystemLookup), EgressSettings::default());
-        let channels = Channels::new(egress, Arc::new(SystemClock));
-        self.routing.start(Arc::new(channels), &self.lifecycle);
     }
 
     fn start_followers(&self, hangups: lifecycle::Hangups) {
@@ -310,38 +312,46 @@ impl App {
             self.lifecycle.token(),
         );
         self.lifecycle.spawn("certificate watch", watch);
-        let history = History::new(&self.stores);
-        self.start_routing();
-        let interval = Duration::from_millis(self.config.storage.follower_interval_ms);
-        let stop = self.lifecycle.token();
-        self.lifecycle
-            .spawn("history index", Indexer::new(history, interval).run(stop));
-        let stop = self.lifecycle.token();
-        let shadows = ShadowFollower::new(self.shadows.clone(), interval);
-        self.lifecycle.spawn("shadows", shadows.run(stop));
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let offline_after_ms = self.config.ingest.offline_after_ms();
-        let statuses = StatusFollower::new(self.stores.clone(), clock.clone(), offline_after_ms, interval);
-        self.lifecycle
-            .spawn("device status", statuses.run(self.lifecycle.token()));
-        let registrations = Registrations::new(self.stores.clone(), self.activity.clone(), clock, interval);
-        self.lifecycle
-            .spawn("registrations", registrations.run(self.lifecycle.token()));
-        let settings = RetentionSettings {
-            days: self.config.retention.days,
-            bytes: self.config.retention.bytes,
-            audit_days: self.config.retention.audit_days,
-            step_rows: self.config.retention.step_rows,
-            interval: Duration::from_secs(self.config.retention.interval_seconds),
+        let followers = Followers {
+            stores: self.stores.clone(),
+            routing: self.routing.clone(),
+            shadows: self.shadows.clone(),
+            activity: self.activity.clone(),
+            settings: FollowerSettings::of(&self.config),
         };
-        let retention = Retention::new(self.stores.clone(), Arc::new(SystemClock), settings);
         self.lifecycle
-            .spawn("retention", retention.run(self.lifecycle.token()));
+            .spawn("followers", followers.run(self.lifecycle.clone()));
     }
 }
 
 fn bind(role: &'static str, address: std::net::SocketAddr) -> Result<Listener, StartError> {
     Listener::bind(address).map_err(|cause| StartError::Bind { role, address, cause })
+}
+
+async fn take_steps(rates: Arc<Rates>, stop: CancellationToken) {
+    while lifecycle::pause(&stop, rates::STEP).await {
+        rates.step();
+    }
+}
+
+fn instance_facts(config: &Config, started: Timestamp) -> InstanceFacts {
+    InstanceFacts {
+        device: config.device.listen,
+        management: config.management.listen,
+        backend: if stores::is_postgres(config.storage.url.expose()) {
+            "postgres"
+        } else {
+            "sqlite"
+        },
+        retention_days: config.retention.days,
+        retention_bytes: config.retention.bytes,
+        started,
+        ca: config
+            .tls
+            .certificate
+            .first()
+            .and_then(|path| development::ca_beside(path)),
+    }
 }
 
 /// Where devices are told to connect, as far as the configuration says it.
@@ -413,6 +423,22 @@ fn routing_settings(config: &Config) -> RoutingSettings {
         attempts: routing.attempts,
         replays: routing.replays,
         save_interval: Duration::from_millis(routing.save_interval_ms),
+    }
+}
+
+const fn egress_settings(routing: &RoutingConfig) -> EgressSettings {
+    EgressSettings {
+        connect: Duration::from_secs(routing.connect_timeout_seconds),
+        lookup: Duration::from_secs(routing.lookup_timeout_seconds),
+        lookups: routing.lookups,
+        lookups_per_target: routing.lookups_per_target,
+        total: Duration::from_secs(routing.push_timeout_seconds),
+        drain: Duration::from_secs(routing.answer_timeout_seconds),
+        kept_bytes: routing.answer_kept_bytes,
+        drained_bytes: routing.answer_read_bytes,
+        idle: Duration::from_secs(routing.idle_timeout_seconds),
+        idle_connections: routing.idle_connections,
+        ping: Duration::from_secs(routing.ping_interval_seconds),
     }
 }
 

@@ -98,6 +98,13 @@ impl TokenInstants {
         self.0 = [first, second, third, fourth];
     }
 
+    /// Keeps the newest of both: another node gave tokens too.
+    pub fn merge(&mut self, other: Self) {
+        for instant in other.0 {
+            self.learn(instant);
+        }
+    }
+
     /// Whether a token issued at `issued`, which was learned, still counts: it is among the newest four, and the next
     /// newer one is at most 30 s old.
     pub fn judge(&self, issued: i64, now_ms: i64) -> Result<(), Superseded> {

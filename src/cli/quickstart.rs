@@ -289,7 +289,7 @@ async fn token(app: &App, folder: &Path) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// What is there, or what `create` makes.
+/// What is there, or what `create` makes; another program may be making it in this moment.
 async fn ensure(
     routes: &InProcess,
     show: &str,
@@ -300,8 +300,12 @@ async fn ensure(
     if status == StatusCode::OK {
         return Ok(shown);
     }
-    match routes.call(Method::POST, create, body).await? {
-        (StatusCode::CREATED, made) => Ok(made),
-        (_, refusal) => Err(format!("the demo was refused: {refusal}").into()),
+    let (status, made) = routes.call(Method::POST, create, body).await?;
+    if status == StatusCode::CREATED {
+        return Ok(made);
+    }
+    match routes.call(Method::GET, show, String::new()).await? {
+        (StatusCode::OK, shown) => Ok(shown),
+        _ => Err(format!("the demo was refused: {made}").into()),
     }
 }

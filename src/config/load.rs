@@ -15,6 +15,12 @@ const SECRET_KEY: &str = "secrets.key";
 
 const PREFIX: &str = "FIELDGATE__";
 
+/// The longest wait for a target that makes sense: its events wait behind it meanwhile.
+const HOUR_SECONDS: u64 = 3600;
+
+/// As many threads as may block (tokio's own bound is 512), with room for others.
+const MOST_LOOKUPS: usize = 256;
+
 /// How alike a known key must be to be suggested.
 const LIKENESS: f64 = 0.7;
 
@@ -308,19 +314,20 @@ fn check_routing(routing: &RoutingConfig) -> Result<(), ConfigError> {
             cause: cause.to_owned(),
         })
     };
-    if routing.window == 0
-        || routing.window_bytes == 0
-        || routing.calls_in_flight == 0
-        || routing.save_interval_ms == 0
-    {
-        return refuse(
-            "routing.window",
-            "window, window_bytes, calls_in_flight and save_interval_ms must be more than 0",
-        );
+    for (key, value) in [
+        ("routing.window", routing.window as u64),
+        ("routing.window_bytes", routing.window_bytes),
+        ("routing.calls_in_flight", routing.calls_in_flight as u64),
+        ("routing.save_interval_ms", routing.save_interval_ms),
+    ] {
+        if value == 0 {
+            return refuse(key, "must be more than 0");
+        }
     }
     if routing.event_max_age_seconds <= 0 {
         return refuse("routing.event_max_age_seconds", "must be more than 0");
     }
+    check_push(routing)?;
     if let Some(network) = routing
         .allowed_networks
         .iter()
@@ -331,6 +338,36 @@ fn check_routing(routing: &RoutingConfig) -> Result<(), ConfigError> {
             "routing.allowed_networks",
             &format!("{network} is an address inside a network; write {whole} for all of it"),
         );
+    }
+    Ok(())
+}
+
+fn check_push(routing: &RoutingConfig) -> Result<(), ConfigError> {
+    for (key, seconds) in [
+        ("routing.push_timeout_seconds", routing.push_timeout_seconds),
+        ("routing.connect_timeout_seconds", routing.connect_timeout_seconds),
+        ("routing.lookup_timeout_seconds", routing.lookup_timeout_seconds),
+        ("routing.idle_timeout_seconds", routing.idle_timeout_seconds),
+        ("routing.ping_interval_seconds", routing.ping_interval_seconds),
+        ("routing.answer_timeout_seconds", routing.answer_timeout_seconds),
+    ] {
+        if !(1..=HOUR_SECONDS).contains(&seconds) {
+            return Err(ConfigError::Impossible {
+                key,
+                cause: format!("must be 1 to {HOUR_SECONDS}"),
+            });
+        }
+    }
+    for (key, lookups) in [
+        ("routing.lookups", routing.lookups),
+        ("routing.lookups_per_target", routing.lookups_per_target),
+    ] {
+        if !(1..=MOST_LOOKUPS).contains(&lookups) {
+            return Err(ConfigError::Impossible {
+                key,
+                cause: format!("must be 1 to {MOST_LOOKUPS}: each takes a thread"),
+            });
+        }
     }
     Ok(())
 }
@@ -452,6 +489,16 @@ mod tests {
             ("[storage]\nurl = \"mysql://x\"\n", "storage.url"),
             ("[storage]\nbatch_rows = 0\n", "storage.batch_rows"),
             ("[routing]\nwindow = 0\n", "routing.window"),
+            ("[routing]\nsave_interval_ms = 0\n", "routing.save_interval_ms"),
+            (
+                "[routing]\npush_timeout_seconds = 0\n",
+                "routing.push_timeout_seconds: must be 1 to 3600",
+            ),
+            (
+                "[routing]\nidle_timeout_seconds = 86400\n",
+                "routing.idle_timeout_seconds",
+            ),
+            ("[routing]\nlookups = 1000\n", "routing.lookups: must be 1 to 256"),
             (
                 "[routing]\nallowed_networks = [\"10.0.0.1/8\"]\n",
                 "routing.allowed_networks",

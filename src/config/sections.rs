@@ -236,7 +236,7 @@ section! {
         allow_private_targets: bool = false,
         /// Networks that targets may be in beside public ones.
         allowed_networks: Vec<IpNet> = Vec::new(),
-        /// Events of an action that are loaded and not settled.
+        /// Events of an action that are loaded and not settled, and deliveries that a crash may repeat.
         window: usize = 1000,
         /// Bytes of them in memory.
         window_bytes: u64 = 16 * 1024 * 1024,
@@ -256,6 +256,28 @@ section! {
         replays: usize = 5,
         /// Time between two saves.
         save_interval_ms: u64 = 100,
+        /// For a push: from its lookup to the target's answer.
+        push_timeout_seconds: u64 = 15,
+        /// For a connection: lookup, TCP and TLS.
+        connect_timeout_seconds: u64 = 10,
+        /// For the lookup of a name.
+        lookup_timeout_seconds: u64 = 5,
+        /// Lookups at once, for all targets.
+        lookups: usize = 32,
+        /// Lookups at once, for each target.
+        lookups_per_target: usize = 2,
+        /// Unused connections of a target.
+        idle_connections: usize = 64,
+        /// How long an unused connection is kept.
+        idle_timeout_seconds: u64 = 50,
+        /// How often a busy HTTP/2 connection is asked whether it lives.
+        ping_interval_seconds: u64 = 5,
+        /// Bytes of an answer that are kept.
+        answer_kept_bytes: usize = 4096,
+        /// Bytes of an answer that are read.
+        answer_read_bytes: usize = 64 * 1024,
+        /// For the rest of an answer, once its status is there.
+        answer_timeout_seconds: u64 = 2,
     }
 }
 

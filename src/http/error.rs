@@ -83,6 +83,8 @@ error_table! {
     NO_APP = FORBIDDEN, "IOTDA.001000", "The application does not exist.";
     /// Management: a resource space with products. Ours.
     APP_IN_USE = FORBIDDEN, "IOTDA.001100", "Operation not allowed. Products exist under the application.";
+    /// Management: a resource space that rules or CAs name. Ours.
+    APP_NAMED = FORBIDDEN, "IOTDA.001102", "Operation not allowed. Rules or certificates belong to the application.";
     /// Management: the default resource space cannot go. Ours.
     APP_IS_DEFAULT = FORBIDDEN, "IOTDA.001101", "Operation not allowed. The default application cannot be deleted.";
     /// Management: a tag whose key is the platform's own.
@@ -102,6 +104,8 @@ error_table! {
     /// Management: more replays of an action than may run at once. Ours.
     TOO_MANY_REPLAYS = FORBIDDEN, "IOTDA.010104",
         "Operation not allowed. As many replays of the action as may be are in progress.";
+    /// Management: an action that others send their dead letters to. Ours.
+    ACTION_IN_USE = FORBIDDEN, "IOTDA.010105", "Operation not allowed. Other actions send their dead letters to the action.";
     /// Management: no such product. The documentation shows no code; this one is ours.
     NO_PRODUCT = NOT_FOUND, "IOTDA.013100", "The product does not exist.";
     /// Management: a product id twice in one space. Ours.
@@ -445,6 +449,7 @@ mod tests {
         NOT_BUILT 501 IOTDA.000029 The operation is not available on this platform.
         NO_APP 403 IOTDA.001000 The application does not exist.
         APP_IN_USE 403 IOTDA.001100 Operation not allowed. Products exist under the application.
+        APP_NAMED 403 IOTDA.001102 Operation not allowed. Rules or certificates belong to the application.
         APP_IS_DEFAULT 403 IOTDA.001101 Operation not allowed. The default application cannot be deleted.
         TAG_RESERVED 400 IOTDA.004002 Invalid input. The tag_key cannot start with 'iot_'.
         TOO_MANY_TAGS 403 IOTDA.004100 Operation not allowed. The number of tags has reached the upper limit (10).
@@ -454,6 +459,7 @@ mod tests {
         NO_LETTER 404 IOTDA.010102 The dead letter does not exist.
         NO_POLICY 404 IOTDA.010103 The policy does not exist.
         TOO_MANY_REPLAYS 403 IOTDA.010104 Operation not allowed. As many replays of the action as may be are in progress.
+        ACTION_IN_USE 403 IOTDA.010105 Operation not allowed. Other actions send their dead letters to the action.
         NO_PRODUCT 404 IOTDA.013100 The product does not exist.
         PRODUCT_EXISTS 400 IOTDA.013101 Invalid input. The product already exists.
         PRODUCT_IN_USE 403 IOTDA.013102 Operation not allowed. Devices exist under the product.

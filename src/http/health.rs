@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -10,9 +11,13 @@ use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::domain::clock::Timestamp;
 use crate::domain::event_time;
 use crate::storage::EventLog;
 use crate::tls::CertificateStore;
+
+/// How long the database may take: whoever asks does not wait for ever either.
+const ANSWER: Duration = Duration::from_secs(2);
 
 /// Knows whether the instance can take reports.
 pub struct Readiness {
@@ -36,11 +41,23 @@ impl Readiness {
         self.stopping.store(true, Ordering::SeqCst);
     }
 
-    async fn reason_against(&self) -> Option<String> {
+    /// When the first of the certificates ends.
+    pub fn certificate_ends(&self) -> Timestamp {
+        self.certificates.ends()
+    }
+
+    /// Why reports cannot be taken now.
+    pub async fn reason_against(&self) -> Option<String> {
         if self.stopping.load(Ordering::SeqCst) {
             return Some("stopping".to_owned());
         }
-        self.log.bounds().await.err().map(|error| error.to_string())
+        if let Err(error) = self.log.takes_writes() {
+            return Some(error.to_string());
+        }
+        match tokio::time::timeout(ANSWER, self.log.bounds()).await {
+            Ok(answer) => answer.err().map(|error| error.to_string()),
+            Err(_) => Some("the database does not answer in time".to_owned()),
+        }
     }
 }
 
@@ -85,7 +102,7 @@ pub async fn healthz() -> Json<Health> {
 pub async fn readyz(State(readiness): State<Arc<Readiness>>) -> Response {
     match readiness.reason_against().await {
         None => {
-            let certificate_ends = event_time::with_millis(readiness.certificates.ends());
+            let certificate_ends = event_time::with_millis(readiness.certificate_ends());
             let status = "ready";
             Json(Ready {
                 status,

@@ -1,11 +1,14 @@
 //! Every metric of the instance, by name; written as Prometheus text. The README's table is compared with [`ALL`].
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
+
+use super::forwarding::{ActionFigures, ForwardingMetrics};
 
 /// Name, labels and meaning of each.
 pub const ALL: &[(&str, &[&str], &str)] = &[
@@ -20,7 +23,20 @@ pub const ALL: &[(&str, &[&str], &str)] = &[
     COMMIT_SECONDS,
     FAULTS,
     LIMITS_HIT,
-    ACTION_EVENTS,
+    ACTION_TAKEN,
+    ACTION_DELIVERED,
+    ACTION_DEAD,
+    ACTION_DROPPED,
+    ACTION_PENDING,
+    ACTION_PENDING_BYTES,
+    ACTION_PARKED,
+    ACTION_LAG,
+    ACTION_STATE,
+    ACTION_PUSH_SECONDS,
+    ACTIONS,
+    ACTION_LOG_READS,
+    ACTION_SAVE_SECONDS,
+    ACTION_SAVE_FAILURES,
     STORE_BYTES,
     EVENT_READERS,
     CERTIFICATE_END,
@@ -29,10 +45,7 @@ pub const ALL: &[(&str, &[&str], &str)] = &[
 /// Why metrics cannot be registered or written.
 pub type MetricsError = prometheus::Error;
 
-/// Actions that metrics tell of.
-const ACTIONS: usize = 200;
-
-type Named = (&'static str, &'static [&'static str], &'static str);
+pub(super) type Named = (&'static str, &'static [&'static str], &'static str);
 
 const REQUESTS: Named = (
     "fieldgate_requests_total",
@@ -81,10 +94,71 @@ const LIMITS_HIT: Named = (
     &["limit"],
     "Refusals by the configuration key of the limit",
 );
-const ACTION_EVENTS: Named = (
-    "fieldgate_action_events",
+pub(super) const ACTION_TAKEN: Named = (
+    "fieldgate_action_taken_total",
+    &["action"],
+    "Events that an action's rule took, one that is delivered again once more: delivered + dead + dropped + pending",
+);
+pub(super) const ACTION_DELIVERED: Named = (
+    "fieldgate_action_delivered_total",
+    &["action"],
+    "Events that its target has",
+);
+pub(super) const ACTION_DEAD: Named = (
+    "fieldgate_action_dead_total",
+    &["action"],
+    "Events that became dead letters",
+);
+pub(super) const ACTION_DROPPED: Named = (
+    "fieldgate_action_dropped_total",
+    &["action", "bound"],
+    "Events that a bound dropped: backlog_size, backlog_time or retention",
+);
+pub(super) const ACTION_PENDING: Named = (
+    "fieldgate_action_pending",
+    &["action"],
+    "Events that were taken and are not settled, the parked included",
+);
+pub(super) const ACTION_PENDING_BYTES: Named = ("fieldgate_action_pending_bytes", &["action"], "Their bytes");
+pub(super) const ACTION_PARKED: Named = (
+    "fieldgate_action_parked",
+    &["action"],
+    "Events that are set aside because they fail while the target takes others",
+);
+pub(super) const ACTION_LAG: Named = (
+    "fieldgate_action_lag_seconds",
+    &["action"],
+    "How long the oldest pending event has waited",
+);
+pub(super) const ACTION_STATE: Named = (
+    "fieldgate_action_state",
     &["action", "state"],
-    "Events of a rule's action: taken, delivered, dead, dropped (counted since it was made), pending and parked (the first 200 actions)",
+    "1 for what the action is: healthy, retrying, refused or paused",
+);
+pub(super) const ACTION_PUSH_SECONDS: Named = (
+    "fieldgate_action_push_seconds",
+    &["action", "outcome"],
+    "Time of a push: delivered, event_refused, target_refused, unreachable or failed",
+);
+pub(super) const ACTIONS: Named = (
+    "fieldgate_actions",
+    &[],
+    "Actions that run; of the first 200 there are the metrics above",
+);
+pub(super) const ACTION_LOG_READS: Named = (
+    "fieldgate_action_log_reads_total",
+    &["place"],
+    "Reads of the log: at its end, once for all actions that have caught up, or behind",
+);
+pub(super) const ACTION_SAVE_SECONDS: Named = (
+    "fieldgate_action_save_seconds",
+    &[],
+    "Time to save what all actions came to",
+);
+pub(super) const ACTION_SAVE_FAILURES: Named = (
+    "fieldgate_action_save_failures_total",
+    &[],
+    "Saves that failed; each is tried again with the next",
 );
 const STORE_BYTES: Named = ("fieldgate_store_bytes", &[], "Size of the database's files");
 const EVENT_READERS: Named = (
@@ -98,6 +172,32 @@ const CERTIFICATE_END: Named = (
     "When the first certificate ends, seconds since 1970",
 );
 
+/// How many requests of devices were answered, by what the answer says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Answers {
+    /// 2xx.
+    pub accepted: u64,
+    /// 4xx.
+    pub refused: u64,
+    /// The others.
+    pub failed: u64,
+}
+
+impl Answers {
+    /// What came after `earlier`.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Self {
+        Self {
+            accepted: self.accepted.saturating_sub(earlier.accepted),
+            refused: self.refused.saturating_sub(earlier.refused),
+            failed: self.failed.saturating_sub(earlier.failed),
+        }
+    }
+}
+
+/// The paths of devices, as [`REQUESTS`] names them.
+const DEVICE_PATHS: [&str; 4] = ["device-auth", "messages", "properties", "children"];
+
 /// Handles to all of them, in a registry of their own.
 pub struct Metrics {
     registry: Registry,
@@ -107,10 +207,12 @@ pub struct Metrics {
     handshake_failures: IntCounterVec,
     faults: IntCounterVec,
     limits_hit: IntCounterVec,
-    action_events: IntGaugeVec,
-    actions: std::sync::Mutex<std::collections::BTreeSet<String>>,
     commit_rows: Histogram,
     commit_seconds: Histogram,
+    /// Held while figures are put in and written, so that each text is of one moment.
+    scrape: Mutex<()>,
+    /// Rules' actions.
+    pub forwarding: ForwardingMetrics,
     /// Open connections.
     pub connections: IntGauge,
     /// Rows that wait for the writer.
@@ -139,11 +241,6 @@ impl Metrics {
             handshake_failures: counters(&registry, HANDSHAKE_FAILURES)?,
             faults: counters(&registry, FAULTS)?,
             limits_hit: counters(&registry, LIMITS_HIT)?,
-            action_events: registered(
-                &registry,
-                IntGaugeVec::new(Opts::new(ACTION_EVENTS.0, ACTION_EVENTS.2), ACTION_EVENTS.1)?,
-            )?,
-            actions: std::sync::Mutex::default(),
             commit_rows: registered(
                 &registry,
                 Histogram::with_opts(histogram_opts(COMMIT_ROWS, rows()))?,
@@ -152,6 +249,8 @@ impl Metrics {
                 &registry,
                 Histogram::with_opts(histogram_opts(COMMIT_SECONDS, seconds()))?,
             )?,
+            scrape: Mutex::default(),
+            forwarding: ForwardingMetrics::new(&registry)?,
             connections: gauge(&registry, CONNECTIONS)?,
             queue_rows: gauge(&registry, QUEUE_ROWS)?,
             queue_bytes: gauge(&registry, QUEUE_BYTES)?,
@@ -167,6 +266,33 @@ impl Metrics {
         self.requests.with_label_values(&[path, status, code]).inc();
         let seconds = took.as_secs_f64();
         self.request_seconds.with_label_values(&[path]).observe(seconds);
+    }
+
+    /// What devices were answered so far.
+    pub fn device_answers(&self) -> Answers {
+        let mut answers = Answers::default();
+        let families = self.requests.collect();
+        for metric in families
+            .iter()
+            .flat_map(prometheus::proto::MetricFamily::get_metric)
+        {
+            let label = |name: &str| {
+                let pair = metric.get_label().iter().find(|pair| pair.name() == name);
+                pair.map_or("", |pair| pair.value())
+            };
+            if !DEVICE_PATHS.contains(&label("path")) {
+                continue;
+            }
+            // Counts are whole, and far below what a double holds exactly.
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+            let count = metric.get_counter().get_value() as u64;
+            match label("status").as_bytes().first() {
+                Some(b'2') => answers.accepted += count,
+                Some(b'4') => answers.refused += count,
+                _ => answers.failed += count,
+            }
+        }
+        answers
     }
 
     /// A handshake was finished.
@@ -190,37 +316,6 @@ impl Metrics {
         self.limits_hit.with_label_values(&[limit]).inc();
     }
 
-    /// What came of an action's events so far; beyond a number of actions nothing is told of further ones.
-    pub fn action(&self, action: &str, values: &[(&'static str, u64)]) {
-        let mut actions = self
-            .actions
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        if !actions.contains(action) {
-            if actions.len() >= ACTIONS {
-                return;
-            }
-            actions.insert(action.to_owned());
-        }
-        for (state, value) in values {
-            let value = i64::try_from(*value).unwrap_or(i64::MAX);
-            self.action_events.with_label_values(&[action, state]).set(value);
-        }
-    }
-
-    /// An action is gone.
-    pub fn forget_action(&self, action: &str) {
-        let mut actions = self
-            .actions
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        actions.remove(action);
-        for state in ["taken", "delivered", "dead", "dropped", "pending", "parked"] {
-            // One that was never told of has none.
-            let _ = self.action_events.remove_label_values(&[action, state]);
-        }
-    }
-
     /// A commit ended.
     pub fn commit(&self, rows: usize, took: Duration) {
         self.commit_rows
@@ -228,31 +323,39 @@ impl Metrics {
         self.commit_seconds.observe(took.as_secs_f64());
     }
 
-    /// The text that Prometheus scrapes, format 0.0.4.
-    pub fn text(&self) -> Result<String, MetricsError> {
+    /// The text that Prometheus scrapes, format 0.0.4, with these figures of all actions.
+    pub fn text(&self, actions: &[ActionFigures]) -> Result<String, MetricsError> {
+        let _alone = self.scrape.lock().unwrap_or_else(PoisonError::into_inner);
+        self.forwarding.put(actions);
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 }
 
-fn registered<C: Collector + Clone + 'static>(registry: &Registry, metric: C) -> Result<C, MetricsError> {
+pub(super) fn registered<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    metric: C,
+) -> Result<C, MetricsError> {
     registry.register(Box::new(metric.clone()))?;
     Ok(metric)
 }
 
-fn counters(registry: &Registry, (name, labels, help): Named) -> Result<IntCounterVec, MetricsError> {
+pub(super) fn counters(
+    registry: &Registry,
+    (name, labels, help): Named,
+) -> Result<IntCounterVec, MetricsError> {
     registered(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
 }
 
-fn gauge(registry: &Registry, (name, _, help): Named) -> Result<IntGauge, MetricsError> {
+pub(super) fn gauge(registry: &Registry, (name, _, help): Named) -> Result<IntGauge, MetricsError> {
     registered(registry, IntGauge::new(name, help)?)
 }
 
-fn histogram_opts((name, _, help): Named, buckets: Vec<f64>) -> HistogramOpts {
+pub(super) fn histogram_opts((name, _, help): Named, buckets: Vec<f64>) -> HistogramOpts {
     HistogramOpts::new(name, help).buckets(buckets)
 }
 
 /// From half a millisecond, in steps of about two, to ten seconds.
-fn seconds() -> Vec<f64> {
+pub(super) fn seconds() -> Vec<f64> {
     vec![
         0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0,
     ]
@@ -282,6 +385,26 @@ mod tests {
     }
 
     #[test]
+    fn alerts_are_on_metrics_that_there_are_and_the_readme_tells_of_them() {
+        let alerts = std::fs::read_to_string("config/alerts.yml").unwrap();
+        let readme = std::fs::read_to_string("README.md").unwrap();
+        let mut watched = 0;
+        let words = alerts.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        for word in words.filter(|word| word.starts_with("fieldgate_")) {
+            assert!(ALL.iter().any(|(name, ..)| *name == word), "{word}");
+            watched += 1;
+        }
+        assert!(watched > 10, "{watched}");
+        let forwarding = alerts.split("name: fieldgate-store").next().unwrap();
+        let names = forwarding
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("- alert: "));
+        for name in names.filter(|name| *name != "FieldgateActionsWithoutMetrics") {
+            assert!(readme.contains(&format!("`{name}`")), "{name}");
+        }
+    }
+
+    #[test]
     fn each_metric_is_written_once_it_has_a_value() {
         let metrics = Metrics::new().unwrap();
         metrics.request("device-auth", "200", "", Duration::from_millis(3));
@@ -289,9 +412,17 @@ mod tests {
         metrics.handshake_failure("tls");
         metrics.fault("out_of_range");
         metrics.limit_hit("limits.device_auth_per_minute");
-        metrics.action("a", &[("taken", 1)]);
+        metrics.forwarding.log_read("end");
+        metrics
+            .forwarding
+            .pushed("a", "delivered", Duration::from_millis(5));
         metrics.commit(12, Duration::from_millis(2));
-        let text = metrics.text().unwrap();
+        let figures = ActionFigures {
+            action: "a".to_owned(),
+            dropped: vec![("retention", 1)],
+            ..ActionFigures::default()
+        };
+        let text = metrics.text(&[figures]).unwrap();
         for (name, ..) in ALL {
             assert!(
                 text.contains(&format!("# TYPE {name} ")),

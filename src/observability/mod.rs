@@ -1,7 +1,9 @@
 //! Logs, to standard error: for people or as JSON; and metrics.
 
+mod forwarding;
 mod line_buffer;
 pub mod metrics;
+pub mod rates;
 
 use std::io::IsTerminal;
 
@@ -10,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::LogFormat;
 use line_buffer::LineBuffer;
 
+pub use forwarding::{ActionFigures, ForwardingMetrics};
 pub use line_buffer::LogGuard;
 pub use metrics::Metrics;
 

@@ -2,9 +2,11 @@
 //! one target's trouble is no other's and no device's.
 
 pub mod channel;
+mod descriptions;
 pub mod dispatcher;
 pub mod egress;
 mod flow;
+mod gate;
 mod judge;
 mod runner;
 mod saver;

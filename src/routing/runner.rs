@@ -3,20 +3,22 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::channel::{Channel, Outcome, Outgoing, Report};
 use super::dispatcher::{Dispatcher, LIVE, Ticket};
 use super::flow::FlowControl;
+use super::gate::Gate;
 use super::judge::Judge;
 use super::tail::{Stretch, Tail};
 use crate::auth::secret::random_bytes;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::ids::Position;
+use crate::observability::Metrics;
 use crate::storage::{Action, ActionStore, EventLog, Result};
 
 /// How long a stopping action waits for what is on its way.
@@ -41,7 +43,7 @@ pub(super) struct Setting {
 /// What the task, the saver and the API share of one action.
 pub(super) struct Runner {
     dispatcher: Mutex<Dispatcher>,
-    setting: Mutex<Setting>,
+    setting: Mutex<Arc<Setting>>,
     pub(super) wake: Notify,
     pub(super) stop: CancellationToken,
     pub(super) ended: CancellationToken,
@@ -51,12 +53,19 @@ pub(super) struct Runner {
 pub(super) struct Common {
     pub(super) log: Arc<dyn EventLog>,
     pub(super) actions: Arc<dyn ActionStore>,
-    pub(super) tail: Tail,
+    pub(super) tail: Arc<Tail>,
     pub(super) flow: FlowControl,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) calls: usize,
     /// What is set should be read anew.
     pub(super) changed: Arc<Notify>,
+    /// Closed while another node may run the actions.
+    pub(super) gate: Gate,
+    /// A save should not wait for its turn.
+    pub(super) save_soon: Notify,
+    /// How many rounds of saving came to a good end.
+    pub(super) saves: watch::Sender<u64>,
 }
 
 impl Common {
@@ -75,7 +84,7 @@ impl Runner {
     pub(super) fn new(dispatcher: Dispatcher, setting: Setting, stop: CancellationToken) -> Self {
         Self {
             dispatcher: Mutex::new(dispatcher),
-            setting: Mutex::new(setting),
+            setting: Mutex::new(Arc::new(setting)),
             wake: Notify::new(),
             stop,
             ended: CancellationToken::new(),
@@ -86,7 +95,7 @@ impl Runner {
         self.dispatcher.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn setting(&self) -> Setting {
+    pub(super) fn setting(&self) -> Arc<Setting> {
         self.setting
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -94,7 +103,7 @@ impl Runner {
     }
 
     pub(super) fn set(&self, setting: Setting) {
-        *self.setting.lock().unwrap_or_else(PoisonError::into_inner) = setting;
+        *self.setting.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(setting);
         self.wake.notify_one();
     }
 
@@ -102,13 +111,15 @@ impl Runner {
     pub(super) async fn run(self: Arc<Self>, common: Arc<Common>) {
         let _ended = self.ended.clone().drop_guard();
         let mut calls = Calls::default();
+        let mut ahead = Ahead::default();
         let mut appended = common.log.appended();
         while !self.stop.is_cancelled() {
+            common.gate.pass(&self.stop).await;
             appended.borrow_and_update();
-            let moved = match self.step(&common, &mut calls).await {
+            let moved = match self.step(&common, &mut calls, &mut ahead).await {
                 Ok(moved) => moved,
                 Err(error) => {
-                    let action = self.setting().action.action_id;
+                    let action = &self.setting().action.action_id;
                     tracing::warn!(action_id = %action, %error, "an action did not move on, it will be tried again");
                     tokio::time::sleep(IDLE).await;
                     false
@@ -128,6 +139,8 @@ impl Runner {
                 Ok(()) = appended.changed() => {}
                 () = tokio::time::sleep(pause) => {}
             }
+            // Those that came together are one reason to look about.
+            calls.settle_ended(&self, &common);
         }
         let last = async {
             while !calls.set.is_empty() {
@@ -150,14 +163,17 @@ impl Runner {
     }
 
     /// Reads, judges and sends what it can; whether there may be more to read at once.
-    async fn step(&self, common: &Common, calls: &mut Calls) -> Result<bool> {
+    async fn step(&self, common: &Common, calls: &mut Calls, ahead: &mut Ahead) -> Result<bool> {
         let setting = self.setting();
-        self.count_gaps(common, &setting).await?;
+        if ahead.is_time_for_gaps() {
+            self.count_gaps(common, &setting).await?;
+        }
         self.load_letters(common).await?;
         let mut moved = false;
         let lanes = self.dispatcher().lanes();
+        ahead.left.retain(|lane, _| lanes.contains(lane));
         for lane in lanes {
-            moved |= self.load(lane, common, &setting).await?;
+            moved |= self.load(lane, common, &setting, ahead).await?;
         }
         moved |= self.scan(common, &setting).await?;
         self.send(common, &setting, calls);
@@ -213,14 +229,15 @@ impl Runner {
         Ok(())
     }
 
-    async fn load(&self, lane: i64, common: &Common, setting: &Setting) -> Result<bool> {
+    async fn load(&self, lane: i64, common: &Common, setting: &Setting, ahead: &mut Ahead) -> Result<bool> {
         let Some(after) = self.dispatcher().loads_after(lane) else {
             return Ok(false);
         };
         // Replays go by the rule as it is.
-        let stretch = match lane {
-            LIVE => common.known_stretch(after, setting).await?,
-            _ => common.tail.read(after).await?,
+        let stretch = match (ahead.take(lane, after), lane) {
+            (Some(left), _) => left,
+            (None, LIVE) => common.known_stretch(after, setting).await?,
+            (None, _) => common.tail.read(after).await?,
         };
         let now = common.clock.now();
         let mut dispatcher = self.dispatcher();
@@ -235,11 +252,12 @@ impl Runner {
             return Ok(false);
         };
         let device = dispatcher.lane_device(lane);
-        for event in &stretch.events {
+        for (index, event) in stretch.events.iter().enumerate() {
             if event.stored.position > end {
                 break;
             }
             if dispatcher.loads_after(lane).is_none() {
+                ahead.keep(lane, stretch, index);
                 return Ok(true);
             }
             let taken = setting.judge.take(event, lane);
@@ -278,6 +296,9 @@ impl Runner {
         let room = common.calls.saturating_sub(calls.set.len()) * batch;
         let mut dispatcher = self.dispatcher();
         dispatcher.enforce_backlog(now);
+        if dispatcher.should_be_saved() {
+            common.save_soon.notify_one();
+        }
         if room == 0 || dispatcher.next_start(now).is_none_or(|next| next > now) {
             return;
         }
@@ -287,6 +308,38 @@ impl Runner {
         for batch in tickets.chunks(batch) {
             calls.spawn(batch.to_vec(), common, setting);
         }
+    }
+}
+
+/// What was read and has no room yet, by lane: without it an action that is behind would read the log again for each event
+/// that it settles. One read's worth for each lane, as the tail bounds it.
+#[derive(Default)]
+struct Ahead {
+    left: HashMap<i64, Stretch>,
+    gaps_looked: Option<Instant>,
+}
+
+impl Ahead {
+    /// What is left of a lane after `after`, if it goes on there.
+    fn take(&mut self, lane: i64, after: Position) -> Option<Stretch> {
+        let mut left = self.left.remove(&lane)?;
+        left.events.retain(|event| event.stored.position > after);
+        (left.up_to.is_some_and(|up_to| up_to > after)).then_some(left)
+    }
+
+    /// Keeps a stretch without its first `done` events.
+    fn keep(&mut self, lane: i64, mut stretch: Stretch, done: usize) {
+        stretch.events.drain(..done);
+        self.left.insert(lane, stretch);
+    }
+
+    /// Whether to look for what retention took, which it does at its own pace.
+    fn is_time_for_gaps(&mut self) -> bool {
+        let due = self.gaps_looked.is_none_or(|looked| looked.elapsed() >= IDLE);
+        if due {
+            self.gaps_looked = Some(Instant::now());
+        }
+        due
     }
 }
 
@@ -302,10 +355,10 @@ struct Calls {
 
 impl Calls {
     fn spawn(&mut self, tickets: Vec<Ticket>, common: &Common, setting: &Setting) {
-        let log = common.log.clone();
+        let tail = common.tail.clone();
         let (judge, channel) = (setting.judge.clone(), setting.channel.clone());
         let carried = tickets.clone();
-        let call = async move { deliver(tickets, log, &judge, channel.as_ref()).await };
+        let call = async move { deliver(tickets, &tail, &judge, channel.as_ref()).await };
         let id = self.set.spawn(call).id();
         self.carried.insert(id, carried);
     }
@@ -335,10 +388,18 @@ impl Calls {
         match ended {
             Ok((id, (tickets, reports))) => {
                 self.carried.remove(&id);
+                let action = &runner.setting().action.action_id;
                 let mut reports = reports.into_iter();
                 for ticket in tickets {
                     match reports.next() {
-                        Some(Some(report)) => tell(&mut dispatcher, &ticket, &report, now),
+                        Some(Some(report)) => {
+                            let class = report.outcome.class();
+                            common
+                                .metrics
+                                .forwarding
+                                .pushed(action.as_str(), class, report.took);
+                            tell(&mut dispatcher, &ticket, &report, now);
+                        }
                         Some(None) => dispatcher.lost(&ticket),
                         None => dispatcher.abandon(&ticket, now),
                     }
@@ -378,19 +439,14 @@ fn jitter() -> f64 {
 }
 
 /// None stands for an event that is not in the log any more.
-async fn deliver(
-    mut tickets: Vec<Ticket>,
-    log: Arc<dyn EventLog>,
-    judge: &Judge,
-    channel: &dyn Channel,
-) -> Answers {
+async fn deliver(mut tickets: Vec<Ticket>, tail: &Tail, judge: &Judge, channel: &dyn Channel) -> Answers {
     let absent: Vec<_> = tickets
         .iter()
         .filter(|ticket| ticket.outgoing.is_none())
         .map(|ticket| ticket.position)
         .collect();
     if !absent.is_empty() {
-        let found = match read_again(&log, &absent).await {
+        let found = match tail.events(&absent).await {
             Ok(found) => found,
             Err(error) => {
                 tracing::warn!(%error, "events that were set aside could not be read");
@@ -432,11 +488,4 @@ fn unanswered() -> Report {
         detail: "the channel told nothing of the event".to_owned(),
         took: Duration::ZERO,
     }
-}
-
-async fn read_again(
-    log: &Arc<dyn EventLog>,
-    positions: &[Position],
-) -> Result<Vec<Arc<super::tail::Rendered>>> {
-    Tail::new(log.clone(), 0).events(positions).await
 }

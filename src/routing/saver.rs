@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,17 +12,17 @@ use super::runner::{Common, Runner};
 use super::supervisor::Runners;
 use crate::domain::ids::ActionKey;
 use crate::lifecycle::pause;
-use crate::observability::Metrics;
 use crate::storage::{ActionSave, NewLetter, Result};
 
 /// Saves for all actions.
 pub(super) struct Saver {
     pub(super) common: Arc<Common>,
     pub(super) runners: Arc<Runners>,
-    pub(super) metrics: Arc<Metrics>,
     pub(super) interval: Duration,
     pub(super) keep_attempts: u32,
     pub(super) failed: HashMap<ActionKey, ActionSave>,
+    /// Whether the last save failed: it may have been made all the same, and only its answer was lost.
+    pub(super) in_doubt: bool,
 }
 
 impl Saver {
@@ -35,31 +35,38 @@ impl Saver {
                     runner.ended.cancelled().await;
                 }
             }
-            if let Err(error) = self.save().await {
-                tracing::warn!(%error, "what actions came to was not saved, it will be tried again");
+            // What another node may run by now is that node's to save.
+            if self.common.gate.is_open() {
+                match self.save().await {
+                    Ok(()) => self.common.saves.send_modify(|rounds| *rounds += 1),
+                    Err(error) => {
+                        tracing::warn!(%error, "what actions came to was not saved, it will be tried again");
+                    }
+                }
             }
             if stopping {
+                for runner in self.runners.all() {
+                    let action = runner.setting().action.action_id.clone();
+                    self.common.metrics.forwarding.forget(action.as_str());
+                }
+                self.runners.end();
                 return;
             }
-            pause(&stop, self.interval).await;
+            tokio::select! {
+                _ = pause(&stop, self.interval) => {}
+                () = self.common.save_soon.notified() => {}
+            }
         }
     }
 
     async fn save(&mut self) -> Result<()> {
+        self.settle_doubts().await?;
         let runners = self.runners.all();
         for runner in &runners {
-            let (key, unsaved, standing) = {
+            let (key, unsaved) = {
                 let mut dispatcher = runner.dispatcher();
-                (
-                    dispatcher.action(),
-                    dispatcher.take_unsaved(),
-                    dispatcher.standing(),
-                )
+                (dispatcher.action(), dispatcher.take_unsaved())
             };
-            self.metrics.action(
-                runner.setting().action.action_id.as_str(),
-                &standing_values(&standing),
-            );
             if let Some(unsaved) = unsaved {
                 let whole = match self.failed.remove(&key) {
                     Some(older) => older.followed_by(unsaved),
@@ -84,23 +91,60 @@ impl Saver {
             .iter()
             .map(|(key, save)| (*key, save.clone()))
             .collect();
-        self.common
-            .actions
-            .save_actions(&saves, self.keep_attempts)
-            .await?;
-        let forwarded = self
-            .failed
-            .values()
-            .any(|save| save.letters.iter().any(|letter| letter.replaying));
+        let begun = Instant::now();
+        let outcome = self.common.actions.save_actions(&saves, self.keep_attempts).await;
+        let forwarding = &self.common.metrics.forwarding;
+        forwarding.saved(begun.elapsed(), outcome.is_ok());
+        self.in_doubt = outcome.is_err();
+        outcome?;
+        let forwarded = self.has_forwarded();
         self.failed.clear();
         for runner in &runners {
-            let mut dispatcher = runner.dispatcher();
-            dispatcher.was_saved();
-            if forwarded {
-                dispatcher.look_for_letters();
+            if runner.dispatcher().was_saved() {
                 runner.wake.notify_one();
             }
         }
+        if forwarded {
+            self.tell_of_letters();
+        }
+        Ok(())
+    }
+
+    /// Whether letters are among what is saved that another action is to deliver.
+    fn has_forwarded(&self) -> bool {
+        let mut letters = self.failed.values().flat_map(|save| &save.letters);
+        letters.any(|letter| letter.replaying)
+    }
+
+    fn tell_of_letters(&self) {
+        for runner in self.runners.all() {
+            runner.dispatcher().look_for_letters();
+            runner.wake.notify_one();
+        }
+    }
+
+    /// What a save adds must not be added again if it was made: letters, and the attempts that come with them. Each letter
+    /// of an action raises its count of the dead, in the same transaction.
+    async fn settle_doubts(&mut self) -> Result<()> {
+        if !self.in_doubt {
+            return Ok(());
+        }
+        let with_letters = |(_, save): &(&ActionKey, &ActionSave)| !save.letters.is_empty();
+        let found = self.failed.iter().find(with_letters);
+        if let Some((key, save)) = found
+            && let Some(stored) = self.common.actions.load_action(*key).await?
+            && stored.counters.dead >= save.counters.dead
+        {
+            let forwarded = self.has_forwarded();
+            for save in self.failed.values_mut() {
+                save.letters.clear();
+                save.attempts.clear();
+            }
+            if forwarded {
+                self.tell_of_letters();
+            }
+        }
+        self.in_doubt = false;
         Ok(())
     }
 
@@ -137,12 +181,12 @@ impl Saver {
         let Some(other) = self.runners.key_of(&other).filter(|other| *other != key) else {
             return Ok(());
         };
-        // Once for each letter: one that came from another action goes no further, and one that waits for a save that
-        // failed was told already.
+        // Once for each letter: one that waits for a save that failed was told already. Letters that are given up again are
+        // marked where they stand and make no new one, so what came from another action goes no further.
         let own: Vec<_> = save
             .letters
             .iter()
-            .filter(|letter| letter.action == key && !letter.forwarded)
+            .filter(|letter| letter.action == key)
             .collect();
         let told: Vec<_> = save
             .letters
@@ -181,16 +225,4 @@ fn forwarded(letter: &NewLetter, to: ActionKey, from: &crate::storage::Action) -
         replaying: true,
         ..letter.clone()
     }
-}
-
-fn standing_values(standing: &super::dispatcher::Standing) -> [(&'static str, u64); 6] {
-    let counters = &standing.counters;
-    [
-        ("taken", counters.taken),
-        ("delivered", counters.delivered),
-        ("dead", counters.dead),
-        ("dropped", counters.dropped()),
-        ("pending", standing.pending),
-        ("parked", standing.parked),
-    ]
 }

@@ -4,9 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
+
 use super::channel::{Outgoing, Report};
-use super::dispatcher::{Limits, Schedule, Standing};
+use super::dispatcher::{Limits, Schedule, Standing, TargetState};
 use super::flow::FlowControl;
+use super::gate::Gate;
 use super::runner::{Common, Runner};
 use super::saver::Saver;
 use super::supervisor::{Runners, Supervisor};
@@ -15,15 +19,18 @@ use super::ways::WaysOut;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::ids::{ActionId, DeviceKey, Position, RuleId};
 use crate::lifecycle::Lifecycle;
-use crate::observability::Metrics;
+use crate::observability::{ActionFigures, Metrics};
 use crate::storage::{
-    AttemptRow, Letter, Page, PageRequest, ReadLimit, Registry, RegistryChange, Result, RoutingStore, Stores,
+    AttemptRow, Letter, Page, PageRequest, ReadLimit, RegistryChange, Result, RoutingStore, Stores,
 };
+
+/// How long a caller waits for a save.
+const LONGEST_SAVE: Duration = Duration::from_secs(5);
 
 /// What the configuration says of routing.
 #[derive(Clone, Copy, Debug)]
 pub struct RoutingSettings {
-    /// Events of an action that are loaded and not settled.
+    /// Events of an action that are loaded and not settled, and deliveries that a crash may repeat.
     pub window: usize,
     /// Bytes of them in memory.
     pub window_bytes: u64,
@@ -54,6 +61,30 @@ pub struct ActionState {
     pub oldest_pending: Option<Timestamp>,
     /// How long it has waited.
     pub lag_seconds: i64,
+}
+
+impl ActionState {
+    /// All of it of one instant.
+    fn of(runner: &Runner, now: Timestamp) -> Self {
+        let dispatcher = runner.dispatcher();
+        let oldest_pending = dispatcher.oldest_pending();
+        let lag = oldest_pending.map_or(0, |oldest| now.0.saturating_sub(oldest.0) / 1000);
+        Self {
+            standing: dispatcher.standing(),
+            oldest_pending,
+            lag_seconds: lag.max(0),
+        }
+    }
+
+    /// What it is called.
+    pub const fn name(&self) -> &'static str {
+        match self.standing.target {
+            _ if self.standing.paused => "paused",
+            TargetState::Healthy => "healthy",
+            TargetState::Retrying => "retrying",
+            TargetState::Refused => "refused",
+        }
+    }
 }
 
 /// What is delivered again: `from` and `up_to` included.
@@ -116,10 +147,8 @@ pub struct Trial(pub Report);
 /// Rules at work. Clones share it.
 #[derive(Clone)]
 pub struct Routing {
-    registry: Arc<dyn Registry>,
     rules: Arc<dyn RoutingStore>,
     settings: RoutingSettings,
-    metrics: Arc<Metrics>,
     common: Arc<Common>,
     runners: Arc<Runners>,
 }
@@ -135,69 +164,77 @@ impl Routing {
         let common = Common {
             log: stores.log.clone(),
             actions: stores.actions.clone(),
-            tail: Tail::new(stores.log.clone(), settings.tail_bytes),
+            tail: Arc::new(Tail::new(
+                stores.log.clone(),
+                settings.tail_bytes,
+                metrics.clone(),
+            )),
             flow: FlowControl::default(),
             clock,
+            metrics,
             calls: settings.calls,
             changed: Arc::default(),
+            gate: Gate::default(),
+            save_soon: Notify::new(),
+            saves: watch::Sender::new(0),
         };
+        let heard = common.changed.clone();
+        stores.registry.subscribe(Box::new(move |change| {
+            if matches!(change, RegistryChange::Routing | RegistryChange::Everything) {
+                heard.notify_one();
+            }
+        }));
         Self {
-            registry: stores.registry.clone(),
             rules: stores.rules.clone(),
             settings,
-            metrics,
             common: Arc::new(common),
             runners: Arc::default(),
         }
     }
 
-    /// Starts all actions; each runs until it is deleted or the instance stops.
+    /// Starts all actions; each runs until it is deleted or `lifecycle` stops. They may be started again after that.
     pub fn start(&self, ways: Arc<dyn WaysOut>, lifecycle: &Lifecycle) {
-        let heard = self.common.changed.clone();
-        self.registry.subscribe(Box::new(move |change| {
-            if matches!(change, RegistryChange::Routing | RegistryChange::Everything) {
-                heard.notify_one();
-            }
-        }));
         let supervisor = Supervisor {
             routing: self.rules.clone(),
             common: self.common.clone(),
             runners: self.runners.clone(),
             ways,
             limits: limits(self.settings),
-            metrics: self.metrics.clone(),
             lifecycle: lifecycle.clone(),
             known: HashMap::new(),
             kept: None,
         };
         lifecycle.spawn("routing", supervisor.run(lifecycle.token()));
+        self.runners.begin();
         let saver = Saver {
             common: self.common.clone(),
             runners: self.runners.clone(),
-            metrics: self.metrics.clone(),
             interval: self.settings.save_interval,
             keep_attempts: self.settings.attempts,
             failed: HashMap::new(),
+            in_doubt: false,
         };
         lifecycle.spawn("routing saves", saver.run(lifecycle.token()));
     }
 
     fn runner(&self, action: &ActionId) -> Option<Arc<Runner>> {
-        self.runners.of(action)
+        self.runners.of(action).filter(|_| self.common.gate.is_open())
     }
 
     /// An action's state; none while it does not run (yet).
     pub fn state(&self, action: &ActionId) -> Option<ActionState> {
         let runner = self.runner(action)?;
-        let dispatcher = runner.dispatcher();
-        let oldest_pending = dispatcher.oldest_pending();
+        Some(ActionState::of(&runner, self.common.clock.now()))
+    }
+
+    /// What metrics tell of every action that runs, the oldest first.
+    pub fn figures(&self) -> Vec<ActionFigures> {
+        let mut runners = self.runners.all();
+        runners.sort_by_key(|runner| runner.setting().action.key);
         let now = self.common.clock.now();
-        let lag = oldest_pending.map_or(0, |oldest| now.0.saturating_sub(oldest.0) / 1000);
-        Some(ActionState {
-            standing: dispatcher.standing(),
-            oldest_pending,
-            lag_seconds: lag.max(0),
-        })
+        let figures =
+            |runner: &Arc<Runner>| figures(&runner.setting().action.action_id, &ActionState::of(runner, now));
+        runners.iter().map(figures).collect()
     }
 
     /// Stops an action's deliveries at once, or lets them go on. That it is so for good is the store's to keep
@@ -211,7 +248,8 @@ impl Routing {
         true
     }
 
-    /// Delivers a range again; answers how many events the rule, as it is now, takes of it.
+    /// Delivers a range again; answers how many events the rule, as it is now, takes of it. What was answered is done also
+    /// over a crash.
     pub async fn replay(
         &self,
         action: &ActionId,
@@ -232,7 +270,7 @@ impl Routing {
         if from >= last {
             return Ok(0);
         }
-        let judge = runner.setting().judge;
+        let judge = &runner.setting().judge;
         let (mut count, mut at) = (0, from);
         while at < last {
             let stretch = self.common.tail.read(at).await?;
@@ -249,7 +287,20 @@ impl Routing {
         let lane = runner.dispatcher().replay(from, last, range.device);
         lane.ok_or(ReplayRefusal::TooMany)?;
         runner.wake.notify_one();
+        self.until_saved().await?;
         Ok(count)
+    }
+
+    /// Waits until what actions have come to by now would survive a crash.
+    async fn until_saved(&self) -> Result<()> {
+        let mut saves = self.common.saves.subscribe();
+        // The round that ends next may have begun before.
+        let enough = *saves.borrow() + 2;
+        let longest = self.settings.save_interval * 2 + LONGEST_SAVE;
+        let waited = timeout(longest, saves.wait_for(|rounds| *rounds >= enough)).await;
+        waited
+            .map(|_| ())
+            .map_err(|_| crate::storage::StoreError::OutcomeUnknown)
     }
 
     /// The first position of an event that was taken in at `time` or later: positions rise with time, but for a few
@@ -308,6 +359,16 @@ impl Routing {
         self.common.actions.drop_letters(key, letter).await.map(Some)
     }
 
+    /// Whether actions run here, and not on another node.
+    pub fn is_at_work(&self) -> bool {
+        self.runners.are_here() && self.common.gate.is_open()
+    }
+
+    /// Holds all actions where they are, since another node may run them now, or lets them go on.
+    pub fn hold(&self, held: bool) {
+        self.common.gate.close(held);
+    }
+
     /// What became of an event, action by action. None: the log does not hold it.
     pub async fn deliveries(&self, position: Position) -> Result<Option<Vec<EventDelivery>>> {
         let found = self.common.tail.events(&[position]).await?;
@@ -334,8 +395,8 @@ impl Routing {
             let attempts: Vec<_> = of_action.map(|(_, attempt)| attempt.clone()).collect();
             if state != DeliveryState::NotTaken || !attempts.is_empty() {
                 deliveries.push(EventDelivery {
-                    rule_id: setting.action.rule_id,
-                    action_id: setting.action.action_id,
+                    rule_id: setting.action.rule_id.clone(),
+                    action_id: setting.action.action_id.clone(),
                     state,
                     attempts,
                 });
@@ -367,6 +428,27 @@ impl Routing {
         };
         let reports = setting.channel.deliver(&[sample]).await;
         reports.into_iter().next().map(Trial)
+    }
+}
+
+fn figures(action: &ActionId, state: &ActionState) -> ActionFigures {
+    let standing = &state.standing;
+    let counters = &standing.counters;
+    ActionFigures {
+        action: action.as_str().to_owned(),
+        taken: counters.taken,
+        delivered: counters.delivered,
+        dead: counters.dead,
+        dropped: vec![
+            ("backlog_size", counters.dropped_by_size),
+            ("backlog_time", counters.dropped_by_time),
+            ("retention", counters.dropped_by_retention),
+        ],
+        pending: standing.pending,
+        pending_bytes: standing.pending_bytes,
+        parked: standing.parked,
+        lag_seconds: u64::try_from(state.lag_seconds).unwrap_or(0),
+        state: state.name(),
     }
 }
 

@@ -2,6 +2,7 @@
 //! and starts, changes and ends tasks without a restart.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +14,6 @@ use super::runner::{Common, Runner, Setting};
 use super::ways::{Closed, WaysOut};
 use crate::domain::ids::{ActionId, ActionKey, CertificateId, Position};
 use crate::lifecycle::Lifecycle;
-use crate::observability::Metrics;
 use crate::storage::{
     Action, BacklogPolicy, PageRequest, PolicyFilter, Result, RoutingStore, RuleVersion, StoreError,
 };
@@ -23,11 +23,29 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// The tasks that run.
 #[derive(Default)]
-pub(super) struct Runners(Mutex<HashMap<ActionKey, Arc<Runner>>>);
+pub(super) struct Runners {
+    held: Mutex<HashMap<ActionKey, Arc<Runner>>>,
+    here: AtomicBool,
+}
 
 impl Runners {
     fn held(&self) -> std::sync::MutexGuard<'_, HashMap<ActionKey, Arc<Runner>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn begin(&self) {
+        self.held().clear();
+        self.here.store(true, Ordering::SeqCst);
+    }
+
+    /// All have ended: another node may run them now.
+    pub(super) fn end(&self) {
+        self.here.store(false, Ordering::SeqCst);
+        self.held().clear();
+    }
+
+    pub(super) fn are_here(&self) -> bool {
+        self.here.load(Ordering::SeqCst)
     }
 
     pub(super) fn all(&self) -> Vec<Arc<Runner>> {
@@ -52,7 +70,6 @@ pub(super) struct Supervisor {
     pub(super) runners: Arc<Runners>,
     pub(super) ways: Arc<dyn WaysOut>,
     pub(super) limits: Limits,
-    pub(super) metrics: Arc<Metrics>,
     pub(super) lifecycle: Lifecycle,
     /// What each action was set up from.
     pub(super) known: HashMap<ActionKey, String>,
@@ -151,7 +168,7 @@ impl Supervisor {
                 runner.set(Setting {
                     action: action.clone(),
                     known,
-                    ..runner.setting()
+                    ..Setting::clone(&runner.setting())
                 });
             }
             return Ok(());
@@ -215,11 +232,11 @@ impl Supervisor {
             return;
         };
         runner.stop.cancel();
-        let metrics = self.metrics.clone();
+        let metrics = self.common.metrics.clone();
         self.lifecycle.spawn("action's end", async move {
             runner.ended.cancelled().await;
-            let action = runner.setting().action.action_id;
-            metrics.forget_action(action.as_str());
+            let action = &runner.setting().action.action_id;
+            metrics.forwarding.forget(action.as_str());
             tracing::info!(action_id = %action, "an action was deleted");
         });
     }

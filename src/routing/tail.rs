@@ -3,10 +3,15 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
+
+use super::descriptions::Descriptions;
 use crate::domain::envelope;
 use crate::domain::event::{DeviceDescription, EventKind, StoredEvent};
 use crate::domain::ids::Position;
+use crate::observability::Metrics;
 use crate::storage::{EventLog, ReadLimit, Result};
 
 /// The bounds of one read.
@@ -14,6 +19,12 @@ const READ: ReadLimit = ReadLimit {
     rows: 500,
     bytes: 4 * 1024 * 1024,
 };
+
+/// How long the log's end, once seen, is taken for it although nothing was heard: another process may have appended.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// The part of the bytes that descriptions of devices have beside the events.
+const DESCRIPTIONS: usize = 8;
 
 /// What an event takes in memory beside its texts, about.
 const OVERHEAD: usize = 512;
@@ -24,7 +35,7 @@ pub struct Rendered {
     /// The event.
     pub stored: StoredEvent,
     /// The device that it tells of.
-    pub device: Option<DeviceDescription>,
+    pub device: Option<Arc<DeviceDescription>>,
     /// The envelope.
     pub envelope: String,
 }
@@ -64,41 +75,62 @@ struct Recent {
     bytes: usize,
     /// What is held: everything after the first up to the second.
     held: Option<(Position, Position)>,
+    /// Where the log ended when it was last looked at, and when that was.
+    ended: Option<(Position, Instant)>,
 }
 
 /// The log's end, shared.
 pub struct Tail {
     log: Arc<dyn EventLog>,
+    appended: watch::Receiver<Position>,
     recent: Mutex<Recent>,
     /// Held by whoever reads the log's end for all.
     reading: tokio::sync::Mutex<()>,
     most_bytes: usize,
+    descriptions: Descriptions,
+    metrics: Arc<Metrics>,
 }
 
 impl Tail {
     /// Over this log, holding at most so many bytes.
-    pub fn new(log: Arc<dyn EventLog>, most_bytes: usize) -> Self {
+    pub fn new(log: Arc<dyn EventLog>, most_bytes: usize, metrics: Arc<Metrics>) -> Self {
         Self {
+            appended: log.appended(),
             log,
             recent: Mutex::default(),
             reading: tokio::sync::Mutex::default(),
             most_bytes,
+            descriptions: Descriptions::new(u64::try_from(most_bytes / DESCRIPTIONS).unwrap_or(u64::MAX)),
+            metrics,
         }
     }
 
-    /// The events after `after`.
+    /// The events after `after`. Costs nothing where there are none: an action asks after each answer of its target.
     pub async fn read(&self, after: Position) -> Result<Stretch> {
+        if self.ends_at(after) {
+            return Ok(Stretch::default());
+        }
         if let Some(found) = self.remembered(after) {
             return Ok(found);
         }
         if self.held().is_some_and(|(_, end)| after < end) {
+            self.metrics.forwarding.log_read("behind");
             return self.read_log(after).await;
         }
         let _reading = self.reading.lock().await;
+        if self.ends_at(after) {
+            return Ok(Stretch::default());
+        }
         if let Some(found) = self.remembered(after) {
             return Ok(found);
         }
+        // Before it is read: what is appended meanwhile is heard of.
+        let looked = Instant::now();
+        self.metrics.forwarding.log_read("end");
         let found = self.read_log(after).await?;
+        if found.up_to.is_none() {
+            self.recent().ended = Some((after, looked));
+        }
         self.keep(after, &found);
         Ok(found)
     }
@@ -107,6 +139,13 @@ impl Tail {
     pub async fn events(&self, positions: &[Position]) -> Result<Vec<Arc<Rendered>>> {
         let found = self.log.events(positions).await?;
         self.render(found).await
+    }
+
+    /// Whether the log ends here, as far as is known.
+    fn ends_at(&self, after: Position) -> bool {
+        let nothing_heard = after >= *self.appended.borrow();
+        let ended = self.recent().ended;
+        nothing_heard && ended.is_some_and(|(end, looked)| after >= end && looked.elapsed() < LOOK_AGAIN)
     }
 
     fn held(&self) -> Option<(Position, Position)> {
@@ -151,17 +190,13 @@ impl Tail {
                 !kind.is_internal() || kind == EventKind::RoutingChanged
             })
             .collect();
-        let mut versions: Vec<_> = shown
-            .iter()
-            .filter_map(|stored| stored.event.device.map(|(_, version)| version))
-            .collect();
-        versions.sort_unstable();
-        versions.dedup();
-        let descriptions = self.log.describe(&versions).await?;
+        let versions = shown.iter().filter_map(|stored| stored.event.device);
+        let versions = versions.map(|(_, version)| version).collect();
+        let descriptions = self.descriptions.of(self.log.as_ref(), versions).await?;
         let rendered = shown.into_iter().map(|stored| {
             let version = stored.event.device.map(|(_, version)| version);
             let device = version.and_then(|version| descriptions.get(&version).cloned());
-            let envelope = envelope::render(&stored, device.as_ref());
+            let envelope = envelope::render(&stored, device.as_deref());
             Arc::new(Rendered {
                 stored,
                 device,

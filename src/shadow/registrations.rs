@@ -16,6 +16,9 @@ use crate::storage::{Change, Deed, Device, DeviceDeletion, Payload, Result, Stor
 /// How many devices one step looks at.
 const STEP: u32 = 100;
 
+/// How late it may be written down that a device was heard in time, on whichever node.
+const WRITTEN_LATE_MS: i64 = 3000;
+
 /// Deletes devices whose registration ran out.
 pub struct Registrations {
     stores: Stores,
@@ -51,8 +54,8 @@ impl Registrations {
 
     async fn step(&self, stop: &CancellationToken) -> Result<()> {
         while !stop.is_cancelled() {
-            let now = self.clock.now();
-            let expired = self.stores.registry.expired_registrations(now, STEP).await?;
+            let before = self.clock.now().plus_millis(-WRITTEN_LATE_MS);
+            let expired = self.stores.registry.expired_registrations(before, STEP).await?;
             let keys: Vec<_> = expired.iter().map(|device| device.key).collect();
             let heard = self.activity.last_seen(&keys).await?;
             let mut moved = false;
@@ -61,7 +64,7 @@ impl Registrations {
                     self.stores.registry.keep_registration(device.key).await?;
                     true
                 } else {
-                    self.delete(device, now).await?
+                    self.delete(device, before).await?
                 };
             }
             // What is left has children: they go first, by hand.
@@ -72,7 +75,8 @@ impl Registrations {
         Ok(())
     }
 
-    async fn delete(&self, device: &Device, now: Timestamp) -> Result<bool> {
+    async fn delete(&self, device: &Device, before: Timestamp) -> Result<bool> {
+        let now = self.clock.now();
         let random = random_bytes().map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let change = Change {
             at: now,
@@ -85,7 +89,11 @@ impl Registrations {
             },
             payload: Payload::empty(),
         };
-        let deletion = self.stores.registry.delete_device(device.key, change).await?;
+        let deletion = self
+            .stores
+            .registry
+            .end_registration(device.key, before, change)
+            .await?;
         if deletion == DeviceDeletion::Deleted {
             tracing::info!(device_id = %device.device_id, "a registration ran out, the device was deleted");
         }

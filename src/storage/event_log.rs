@@ -129,6 +129,8 @@ pub trait EventLog: Send + Sync {
     async fn describe(&self, versions: &[VersionKey]) -> Result<HashMap<VersionKey, DeviceDescription>>;
     /// What the store takes on disk, bytes.
     async fn size_bytes(&self) -> Result<u64>;
+    /// Fails while a commit has hung for longer than a few seconds.
+    fn takes_writes(&self) -> Result<()>;
     /// Waits until no accepted write is outstanding, then stops taking more.
     async fn close(&self);
 }

@@ -64,7 +64,8 @@ pub trait FollowerStore: Send + Sync {
     async fn forget_below(&self, first: Position, step_rows: u32) -> Result<u64>;
     /// Forgets the history index and its cursor; it is made again from the log.
     async fn reset_index(&self) -> Result<()>;
-    /// Writes activity rows, replacing older ones of the same devices. A device heard for the first time, or again after it
+    /// Writes activity rows, replacing older ones of the same devices; where another node wrote meanwhile, the newest of both
+    /// stays. A device heard for the first time, or again after it
     /// went offline, is online from then on, to be announced (see [`StatusStore`](super::StatusStore)).
     async fn save_activity(&self, rows: &[DeviceActivity]) -> Result<()>;
     /// Adds to devices' traces; an entry that tells the same as an older one takes its place and adds their counts. The

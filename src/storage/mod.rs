@@ -10,6 +10,7 @@ mod audit;
 mod copy;
 mod event_log;
 mod follower_store;
+mod leadership;
 pub mod postgres;
 mod registry;
 mod routing;
@@ -27,6 +28,7 @@ pub use audit::*;
 pub use copy::Digest;
 pub use event_log::*;
 pub use follower_store::*;
+pub use leadership::*;
 pub use registry::*;
 pub use routing::*;
 pub use settings::*;
@@ -96,6 +98,8 @@ pub struct Stores {
     pub audit: Arc<dyn AuditLog>,
     /// Who signs in to the console.
     pub users: Arc<dyn Users>,
+    /// Which node follows the log.
+    pub leadership: Arc<dyn Leadership>,
 }
 
 /// Why nothing was copied.

@@ -1,5 +1,6 @@
 //! Resource spaces, products and devices: the records, and the role that keeps them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use async_trait::async_trait;
@@ -12,7 +13,8 @@ use crate::domain::clock::Timestamp;
 use crate::domain::device_search::DeviceSearch;
 use crate::domain::event::EventKind;
 use crate::domain::ids::{
-    AppId, DeviceId, DeviceKey, NodeId, Position, ProductId, ProductKey, RequestId, VersionKey,
+    AppId, CertificateId, DeviceId, DeviceKey, NodeId, Position, ProductId, ProductKey, RequestId, RuleId,
+    VersionKey,
 };
 
 /// A resource space.
@@ -301,7 +303,7 @@ pub enum Slot {
 }
 
 /// The answer to a resource space's deletion.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AppDeletion {
     /// Gone.
     Deleted,
@@ -311,6 +313,10 @@ pub enum AppDeletion {
     IsDefault,
     /// Products of it exist; nothing was changed.
     HasProducts,
+    /// This rule takes events of it alone; nothing was changed.
+    HasRule(RuleId),
+    /// This CA is of it; nothing was changed.
+    HasCertificate(CertificateId),
 }
 
 /// The answer to a product's creation.
@@ -514,11 +520,20 @@ pub trait Registry: Send + Sync {
     async fn search_devices(&self, search: &DeviceSearch, online_since: Timestamp) -> Result<Vec<Device>>;
     /// How many devices match a search.
     async fn count_devices(&self, search: &DeviceSearch, online_since: Timestamp) -> Result<i64>;
+    /// How many devices there are of each status. Looks at every device.
+    async fn devices_by_status(&self, online_since: Timestamp) -> Result<BTreeMap<String, i64>>;
     /// A page of the devices that have any of these tags.
     async fn devices_by_tag(&self, tags: &AnyTag, page: PageRequest) -> Result<Page<(DeviceKey, DeviceId)>>;
     /// Up to `limit` devices whose registration ran out before `now`: made with a timeout that has passed. Those without
     /// children come first.
     async fn expired_registrations(&self, now: Timestamp, limit: u32) -> Result<Vec<Device>>;
+    /// Deletes a device if its registration still ran out before `before` and no node has heard it; otherwise it is not found.
+    async fn end_registration(
+        &self,
+        key: DeviceKey,
+        before: Timestamp,
+        change: Change<Device>,
+    ) -> Result<DeviceDeletion>;
     /// The device was heard in time: its registration does not run out any more.
     async fn keep_registration(&self, key: DeviceKey) -> Result<()>;
     /// Changes a device, with a `device/update` event. None: there is none.

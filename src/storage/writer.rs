@@ -2,8 +2,8 @@
 //! a full queue answers [`StoreError::Busy`] without waiting. Bounded in time as well: a commit that hangs keeps its callers
 //! no longer than they should wait, and those behind it are refused. What a commit does is its backend's.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -37,6 +37,9 @@ const COMMIT_TIMEOUT: &str = "storage.commit_timeout_seconds";
 /// How often the queue is emptied while a commit hangs: of what was sent just before everyone was refused.
 const WHILE_HANGING: Duration = Duration::from_millis(500);
 
+/// A commit that takes longer tells that something is wrong, whether its callers still wait for it or not.
+const SLOW: Duration = Duration::from_secs(3);
+
 /// What a caller wants written.
 #[derive(Debug)]
 pub enum Work<C> {
@@ -64,7 +67,7 @@ pub trait CommitBackend: Send + 'static {
     type Outcome: Send + 'static;
 
     /// Writes all of `work` in one transaction, on disk before this returns, answers in the same order. An error means
-    /// that nothing of it was written.
+    /// that nothing of it was written, but for [`StoreError::OutcomeUnknown`].
     async fn commit(&mut self, work: Vec<Work<Self::Change>>) -> Result<Vec<Done<Self::Outcome>>>;
 }
 
@@ -93,9 +96,15 @@ struct Waiting {
     bytes: AtomicUsize,
     /// A commit takes longer than its callers wait.
     hanging: AtomicBool,
+    /// Since when a commit runs.
+    since: Mutex<Option<Instant>>,
 }
 
 impl Waiting {
+    fn since(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn release(&self, rows: usize, bytes: usize) {
         self.rows.fetch_sub(rows, Ordering::Relaxed);
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
@@ -180,6 +189,16 @@ impl<B: CommitBackend> Writer<B> {
         answered.await.unwrap_or_else(|_| Err(stopping()))
     }
 
+    /// Fails while a commit takes longer than it ever should.
+    pub fn takes_writes(&self) -> Result<()> {
+        match *self.waiting.since() {
+            Some(since) if since.elapsed() > SLOW.min(self.limits.commit_timeout) => {
+                Err(StoreError::Unavailable("a commit takes very long".to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Takes no more, and waits until what was taken is written.
     pub async fn close(&self) {
         self.closing.cancel();
@@ -202,6 +221,14 @@ fn stopping() -> StoreError {
 
 fn hanging() -> StoreError {
     StoreError::Unavailable(format!("a commit takes longer than {COMMIT_TIMEOUT}"))
+}
+
+/// What each caller of a commit that failed hears.
+fn for_each(error: &StoreError) -> StoreError {
+    match error {
+        StoreError::OutcomeUnknown => StoreError::OutcomeUnknown,
+        other => StoreError::Unavailable(other.to_string()),
+    }
 }
 
 struct WriterTask<B: CommitBackend> {
@@ -245,7 +272,9 @@ impl<B: CommitBackend> WriterTask<B> {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let started = Instant::now();
+        *self.waiting.since() = Some(started);
         let result = self.commit_in_time(work, &mut answers).await;
+        *self.waiting.since() = None;
         self.waiting.release(rows, bytes);
         self.metrics.commit(rows, started.elapsed());
         self.metrics.queue_rows.set(gauge(&self.waiting.rows));
@@ -258,7 +287,7 @@ impl<B: CommitBackend> WriterTask<B> {
                 .for_each(|(answer, done)| drop(answer.send(Ok(done)))),
             Err(error) => {
                 for answer in answers {
-                    drop(answer.send(Err(StoreError::Unavailable(error.to_string()))));
+                    drop(answer.send(Err(for_each(&error))));
                 }
             }
         }

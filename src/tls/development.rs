@@ -18,6 +18,9 @@ use crate::files;
 
 const DAY_MS: i64 = 86_400_000;
 const CA_DAYS: i64 = 3650;
+
+/// The CA's name.
+const CA_NAME: &str = "Fieldgate development CA";
 /// Some clients refuse leaves of over 398 days.
 const LEAF_DAYS: i64 = 397;
 const RENEW_BEFORE_DAYS: i64 = 30;
@@ -89,7 +92,7 @@ fn authority_key(folder: &Path, ca: &Path, now: Timestamp) -> Result<KeyPair, Tl
 fn authority_params(now: Timestamp) -> Result<CertificateParams, TlsError> {
     let mut params = CertificateParams::default();
     let mut name = DistinguishedName::new();
-    name.push(DnType::CommonName, "Fieldgate development CA");
+    name.push(DnType::CommonName, CA_NAME);
     params.distinguished_name = name;
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -156,6 +159,16 @@ fn name_text(name: &GeneralName<'_>) -> Option<String> {
 
 fn write(path: &Path, text: &str, mode: u32) -> Result<(), TlsError> {
     files::write(path, text, mode).map_err(|error| fault(path, error))
+}
+
+/// The PEM of the CA that [`ensure`] made beside this certificate; none where the certificate came from elsewhere.
+pub fn ca_beside(certificate: &Path) -> Option<String> {
+    let pem = std::fs::read_to_string(certificate.with_file_name("ca.pem")).ok()?;
+    let (_, found) = x509_parser::pem::parse_x509_pem(pem.as_bytes()).ok()?;
+    let parsed = found.parse_x509().ok()?;
+    let mut names = parsed.subject().iter_common_name();
+    let own = names.any(|name| name.as_str().is_ok_and(|name| name == CA_NAME));
+    own.then_some(pem)
 }
 
 #[cfg(test)]

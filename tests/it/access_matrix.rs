@@ -42,6 +42,8 @@ const OPERATIONS: &[(&str, &str, &str, Access)] = &[
     ("show_application", "GET", "/v5/iot/{project_id}/apps/{app_id}", Reader),
     ("update_application", "PUT", "/v5/iot/{project_id}/apps/{app_id}", Writer),
     ("list_audit", "GET", "/v5/iot/{project_id}/audit", Reader),
+    ("show_status", "GET", "/v5/iot/{project_id}/status", Reader),
+    ("show_device_ca", "GET", "/v5/iot/{project_id}/device-ca", Reader),
     ("list_certificates", "GET", "/v5/iot/{project_id}/certificates", Reader),
     ("add_certificate", "POST", "/v5/iot/{project_id}/certificates", Writer),
     ("delete_certificate", "DELETE", "/v5/iot/{project_id}/certificates/{certificate_id}", Writer),

@@ -200,6 +200,8 @@ fn a_disk_that_hangs_keeps_nobody_waiting_longer_than_configured() {
         (first.join().unwrap(), behind.join().unwrap())
     });
     let later = timed("\"later\"");
+    let readiness = gate.management_wire().call("GET", "/readyz", &[], b"");
+    assert_eq!(readiness.status, 503, "{}", readiness.text());
     for ((reply, _), part) in [
         (&first, "may still be stored"),
         (&behind, "Nothing can be stored right now"),

@@ -13,7 +13,10 @@ mod crash;
 mod crowds;
 #[path = "../common/database.rs"]
 mod database;
+mod dead_letters;
+mod deliveries;
 mod device_paths;
+mod envelopes;
 mod faults;
 mod field_rules;
 mod foreign;
@@ -36,6 +39,7 @@ mod sdk;
 mod shadow;
 mod signatures;
 mod simulate;
+mod status;
 mod stream;
 mod strictness;
 mod tail;

@@ -139,6 +139,11 @@ fn devices_are_made_listed_shown_and_deleted() {
     assert_eq!(device["auth_info"]["secret"].as_str().unwrap().len(), 32);
     assert!(made.text().contains(r#""extension_info":{"k":null,"n":1.50}"#));
     assert_eq!(gate.api("GET", "/devices/demo_n1", "").json(), device);
+    let told = gate.events("demo_n1", "&kind=device")[0]["notify_data"]["body"].clone();
+    assert_eq!(
+        told["auth_info"],
+        json!({"auth_type": "SECRET", "secure_access": true})
+    );
     gate.token("demo_n1", device["auth_info"]["secret"].as_str().unwrap());
     let online = gate.api("GET", "/devices/demo_n1", "").json();
     assert_eq!(online["status"], "ONLINE");

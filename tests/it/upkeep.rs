@@ -145,6 +145,95 @@ fn an_action_is_tried_paused_and_told_to_deliver_again() {
     assert_eq!(names.map(done), [2, 1, 1, 2]);
 }
 
+/// What is scraped of an action: the value of the metric with these labels beside the action's.
+fn scraped(text: &str, name: &str, action_id: &str, more: &str) -> u64 {
+    let start = format!("{name}{{action=\"{action_id}\"{more}}} ");
+    let line = text.lines().find_map(|line| line.strip_prefix(&start));
+    line.unwrap_or_else(|| panic!("{start} is not in {text}"))
+        .parse()
+        .unwrap()
+}
+
+#[test]
+fn what_is_scraped_of_an_action_adds_up_and_goes_with_it() {
+    let world = World::start();
+    let (gate, target, action_id) = (&world.gate, &world.target, world.action_id.as_str());
+    let scrape = || {
+        let text = gate.management_wire().call("GET", "/metrics", &[], b"").text();
+        let of = |name: &str| scraped(&text, &format!("fieldgate_action_{name}"), action_id, "");
+        let dropped = |bound: &str| {
+            let label = format!(",bound=\"{bound}\"");
+            scraped(&text, "fieldgate_action_dropped_total", action_id, &label)
+        };
+        let dropped: u64 = ["backlog_size", "backlog_time", "retention"]
+            .map(dropped)
+            .iter()
+            .sum();
+        let settled = of("delivered_total") + of("dead_total") + dropped;
+        assert_eq!(of("taken_total"), settled + of("pending"), "{text}");
+        text
+    };
+    world.report();
+    world.until(|state| state["delivered"] == 1);
+    target.answers(422);
+    world.report();
+    world.until(|state| state["dead"] == 1);
+    target.answers(403);
+    world.report();
+    world.until(|state| state["state"] == "refused");
+    std::thread::sleep(Duration::from_millis(1100));
+    let text = scrape();
+    for (name, labels, value) in [
+        ("taken_total", "", 3),
+        ("delivered_total", "", 1),
+        ("dead_total", "", 1),
+        ("pending", "", 1),
+        ("parked", "", 0),
+        ("state", ",state=\"refused\"", 1),
+        ("state", ",state=\"healthy\"", 0),
+        ("push_seconds_count", ",outcome=\"delivered\"", 1),
+        ("push_seconds_count", ",outcome=\"event_refused\"", 3),
+    ] {
+        let found = scraped(&text, &format!("fieldgate_action_{name}"), action_id, labels);
+        assert_eq!(found, value, "{name}{labels}");
+    }
+    assert!(scraped(&text, "fieldgate_action_lag_seconds", action_id, "") >= 1);
+    assert!(scraped(&text, "fieldgate_action_pending_bytes", action_id, "") > 100);
+    assert!(text.contains("\nfieldgate_actions 1\n"), "{text}");
+    assert!(!text.contains("fieldgate_action_save_seconds_count 0"), "{text}");
+
+    let deleted = gate.api("DELETE", &format!("{ACTIONS}/{action_id}"), "");
+    assert_eq!(deleted.status, 204);
+    let end = Instant::now() + Duration::from_mins(1);
+    loop {
+        let text = gate.management_wire().call("GET", "/metrics", &[], b"").text();
+        if !text.contains(action_id) {
+            assert!(text.contains("\nfieldgate_actions 0\n"), "{text}");
+            break;
+        }
+        assert!(Instant::now() < end, "{text}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_target_that_hangs_is_given_as_long_as_the_configuration_says() {
+    let gate = Gate::builder()
+        .forwarding()
+        .with("ROUTING__PUSH_TIMEOUT_SECONDS", "1")
+        .start();
+    gate.device("up1", "secret-secret", None);
+    let token = gate.token("up1", "secret-secret");
+    let target = Receiver::start();
+    target.react(|_| Reaction::Late(Duration::from_secs(4)));
+    let action_id = gate.forward(&json!({}), &target.url());
+    let body = report("Meter", r#"{"temperature":1}"#);
+    assert_eq!(gate.report("up1", &token, &body).status, 200);
+    let state = gate.until_state(&action_id, |state| state["state"] == "retrying");
+    let told = state["last_error"].as_str().unwrap();
+    assert!(told.contains("no answer within 1 s"), "{told}");
+}
+
 #[test]
 fn a_target_that_closes_or_is_late_gets_everything_once_it_answers() {
     let gate = Gate::builder().forwarding().start();

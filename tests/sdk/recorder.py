@@ -4,7 +4,8 @@ from collections import defaultdict
 
 import gate
 
-# Every operation of products, devices, shadows, tags and applications, and the status of its success.
+# Every operation of products, devices, shadows, tags, applications, forwarding and the CAs of its targets, and the status of
+# its success.
 SUCCESS = {
     "create_product": 201,
     "list_products": 200,
@@ -35,6 +36,31 @@ SUCCESS = {
     "show_application": 200,
     "update_application": 200,
     "delete_application": 204,
+    "create_routing_rule": 201,
+    "list_routing_rules": 200,
+    "show_routing_rule": 200,
+    "update_routing_rule": 200,
+    "delete_routing_rule": 204,
+    "create_rule_action": 201,
+    "list_rule_actions": 200,
+    "show_rule_action": 200,
+    "update_rule_action": 200,
+    "delete_rule_action": 204,
+    "create_routing_backlog_policy": 201,
+    "list_routing_backlog_policy": 200,
+    "show_routing_backlog_policy": 200,
+    "update_routing_backlog_policy": 200,
+    "delete_routing_backlog_policy": 204,
+    "create_routing_flow_control_policy": 201,
+    "list_routing_flow_control_policy": 200,
+    "show_routing_flow_control_policy": 200,
+    "update_routing_flow_control_policy": 200,
+    "delete_routing_flow_control_policy": 204,
+    "add_certificate": 201,
+    "list_certificates": 200,
+    "show_certificate": 200,
+    "update_certificate": 200,
+    "delete_certificate": 204,
 }
 
 # What a device over HTTPS cannot be asked or sent.
@@ -56,9 +82,12 @@ class Recorder:
 
     def __init__(self, algorithm, key=gate.ADMIN):
         self.algorithm = algorithm
-        self.client = gate.client(gate.credentials(algorithm, key), self.check_signature)
+        self.client = gate.client(gate.credentials(algorithm, key), self.hear)
+        # The last one as it came, with what the SDK's models leave out.
+        self.answer = None
 
-    def check_signature(self, answer):
+    def hear(self, answer):
+        self.answer = answer
         authorization = answer.request.headers["Authorization"]
         if isinstance(authorization, bytes):
             authorization = authorization.decode()

@@ -22,7 +22,7 @@ class Like:
 COMPACT_TIME = Like(r"\d{8}T\d{6}Z")
 MILLIS_TIME = Like(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 MARKER = Like(r"[0-9a-f]{24}")
-REQUEST_ID = Like(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+UUID = Like(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def plain(value):
@@ -43,4 +43,4 @@ def assert_refused(status, code, part, method, request):
     refusal = caught.value
     assert (refusal.status_code, refusal.error_code) == (status, code), refusal.error_msg
     assert part in refusal.error_msg
-    assert refusal.request_id == REQUEST_ID
+    assert refusal.request_id == UUID

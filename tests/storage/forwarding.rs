@@ -100,6 +100,7 @@ struct Works {
     bed: Bed,
     targets: Arc<Targets>,
     routing: Routing,
+    metrics: Arc<Metrics>,
     lifecycle: Lifecycle,
 }
 
@@ -124,14 +125,23 @@ impl Works {
             save_interval: Duration::from_millis(10),
         };
         let metrics = Arc::new(Metrics::new().unwrap());
-        let routing = Routing::new(&bed.stores, settings, Arc::new(SystemClock), metrics);
+        let routing = Routing::new(&bed.stores, settings, Arc::new(SystemClock), metrics.clone());
         routing.start(Arc::new(Ways(targets.clone())), &lifecycle);
         Self {
             bed,
             targets,
             routing,
+            metrics,
             lifecycle,
         }
+    }
+
+    /// How often the log was read for actions so far.
+    fn log_reads(&self, place: &str) -> u64 {
+        let text = self.metrics.text(&[]).unwrap();
+        let start = format!("fieldgate_action_log_reads_total{{place=\"{place}\"}} ");
+        let line = text.lines().find_map(|line| line.strip_prefix(&start));
+        line.map_or(0, |count| count.parse().unwrap())
     }
 
     async fn stop(self) -> (Bed, Arc<Targets>) {
@@ -427,6 +437,7 @@ pub async fn a_refused_event_is_a_dead_letter_that_can_be_sent_again(bed: Bed) {
         (2, 1)
     );
     assert_eq!(works.targets.positions("to-r"), sent);
+    works.settled("to-dead").await;
     assert_eq!(
         works
             .routing
@@ -489,5 +500,49 @@ pub async fn actions_are_paused_changed_and_deleted_while_they_run(bed: Bed) {
     assert!(works.state("to-r").is_none());
     let kinds = works.bed.kinds().await;
     assert!(kinds.contains(&EventKind::MessageReport));
+    works.stop().await;
+}
+
+pub async fn an_action_that_is_behind_reads_the_log_once_for_many_events(bed: Bed) {
+    let devices = devices(&bed).await;
+    rule(&bed, "r", "", "").await;
+    set(&bed, "r", Some(true), None).await;
+    let targets = Arc::new(Targets::default());
+    targets.answer("to-r", UNREACHABLE);
+    let works = Works::new(bed, targets);
+    for _ in 0..4 {
+        append(&works.bed, &devices, 300).await;
+    }
+    works
+        .until("to-r", |state| state.standing.counters.taken == 1200)
+        .await;
+    let before = works.log_reads("behind");
+    works.targets.answer("to-r", Outcome::Delivered);
+    works.settled("to-r").await;
+    assert_eq!(works.targets.positions("to-r").len(), 1200);
+    let reads = works.log_reads("behind") - before;
+    assert!(
+        (1..30).contains(&reads),
+        "{reads} reads for 1,200 events, ten at a time"
+    );
+    works.stop().await;
+}
+
+pub async fn actions_at_rest_share_a_look_at_the_log_each_second(bed: Bed) {
+    for number in 0..20 {
+        let name = format!("r{number}");
+        rule(&bed, &name, "", "").await;
+        set(&bed, &name, Some(true), None).await;
+    }
+    let devices = devices(&bed).await;
+    let works = Works::new(bed, Arc::new(Targets::default()));
+    append(&works.bed, &devices, 1).await;
+    for number in 0..20 {
+        works.settled(&format!("to-r{number}")).await;
+    }
+    let before = works.log_reads("end");
+    tokio::time::sleep(Duration::from_millis(3200)).await;
+    let looks = works.log_reads("end") - before;
+    assert!((2..=5).contains(&looks), "{looks} looks in 3 seconds");
     works.stop().await;
 }

@@ -4,16 +4,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use fieldgate::auth::access_token::TokenInstants;
 use fieldgate::auth::secret_box::{MasterKey, SecretBox};
 use fieldgate::domain::ids::Position;
 use fieldgate::lifecycle::Lifecycle;
 use fieldgate::observability::Metrics;
 use fieldgate::storage::postgres::{PostgresOptions, open};
 use fieldgate::storage::writer::WriterLimits;
-use fieldgate::storage::{LogBounds, PurgeRequest, RegistryChange, StoreError, Stores};
+use fieldgate::storage::{
+    DeviceActivity, DeviceDeletion, LogBounds, PurgeRequest, RegistryChange, StoreError, Stores,
+};
 use sqlx::{Connection, PgConnection};
 
-use crate::bed::{Bed, LIMITS, NOW, device_id, message, told};
+use crate::bed::{Bed, LIMITS, NOW, device_id, message, new_device, told};
 use crate::database::{Database, server};
 
 fn key() -> MasterKey {
@@ -275,4 +278,80 @@ async fn payloads_keep_their_exact_text() {
     let all = bed.all().await;
     let found: Vec<_> = all.iter().map(|stored| &stored.event.payload[..]).collect();
     assert_eq!(found, payloads);
+}
+
+/// What two nodes write of one device in any order: the newest of both stays, and the registration of a device that any of
+/// them heard does not end.
+#[tokio::test]
+async fn what_two_nodes_heard_of_a_device_is_kept_of_both() {
+    let Some(database) = database() else { return };
+    let database = Arc::new(database);
+    let bed = bed_of(database.clone(), 1000).await;
+    let other = stores(&database.url(), LIMITS, 1000).await;
+    let product = bed.product("p").await;
+    let mut device = new_device("d", product.key, None);
+    device.timeout_seconds = 5;
+    bed.stores.registry.create_device(device, told("")).await.unwrap();
+    let key = bed
+        .stores
+        .registry
+        .device(&device_id("d"))
+        .await
+        .unwrap()
+        .unwrap()
+        .key;
+    let heard = |instants: &[i64], last_seen| {
+        let mut known = TokenInstants::default();
+        for instant in instants {
+            known.learn(*instant);
+        }
+        DeviceActivity {
+            device: key,
+            token_instants: known.encode(),
+            last_seen: NOW.plus_millis(last_seen),
+        }
+    };
+    other
+        .followers
+        .save_activity(&[heard(&[10, 40], 4000)])
+        .await
+        .unwrap();
+    bed.stores
+        .followers
+        .save_activity(&[heard(&[10, 20, 30], 3000)])
+        .await
+        .unwrap();
+    let stored = bed.stores.followers.activity(&[key]).await.unwrap();
+    assert_eq!(stored[&key], heard(&[10, 20, 30, 40], 4000));
+    let late = NOW.plus_millis(60_000);
+    let ended = bed
+        .stores
+        .registry
+        .end_registration(key, late, told("ends"))
+        .await
+        .unwrap();
+    assert_eq!(ended, DeviceDeletion::NotFound, "the other node heard it");
+}
+
+/// As the README tells to do after a dump was restored.
+#[tokio::test]
+async fn positions_and_device_keys_that_are_raised_go_on_from_there() {
+    let Some(database) = database() else { return };
+    let database = Arc::new(database);
+    let bed = bed_of(database.clone(), 1000).await;
+    let product = bed.product("p").await;
+    let first = bed.device("one", product.key, None).await.key;
+    let mut connection = raw(&database).await;
+    for statement in [
+        "SELECT setval('event_positions', 123456 + 100000)",
+        "SELECT setval(pg_get_serial_sequence('devices', 'device_key'), 100000 + max(device_key)) FROM devices",
+    ] {
+        sqlx::query(statement).execute(&mut connection).await.unwrap();
+    }
+    let bed = bed.reopened().await;
+    let second = bed.device("two", product.key, None).await.key;
+    assert_eq!(second.0, first.0 + 100_001);
+    let last = bed.stores.log.append(vec![message("x")]).await.unwrap();
+    assert_eq!(last, Position(223_458));
+    assert_eq!(left(&bed).await, [1, 2, 223_457, 223_458]);
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use fieldgate::domain::ids::{AppId, ProductId};
+use fieldgate::domain::ids::{AppId, CertificateId, ProductId, RuleId};
 use fieldgate::storage::{
-    App, AppDeletion, DeviceFilter, PageRequest, ProductCreation, ProductDeletion, ProductFilter,
+    App, AppDeletion, DeviceFilter, NewRule, PageRequest, ProductCreation, ProductDeletion, ProductFilter,
+    RuleText,
 };
 
 use crate::bed::{Bed, NOW, PAGE, device_id, new_product, told};
@@ -72,6 +73,35 @@ pub async fn a_space_goes_only_when_it_is_empty_and_not_the_default(bed: Bed) {
     assert_eq!(registry.list_apps(None).await.unwrap().len(), 2);
     let gone = registry.delete_product(product.key, told("")).await.unwrap();
     assert_eq!(gone, ProductDeletion::Deleted);
+    let rules = &bed.stores.rules;
+    let pem = "a CA".to_owned();
+    let ca = CertificateId::parse("ca").unwrap();
+    let added = rules.create_certificate(ca.clone(), Some(app_id("second")), pem, told(""));
+    added.await.unwrap();
+    let rule_id = RuleId::parse("r").unwrap();
+    let rule = NewRule {
+        rule_id: rule_id.clone(),
+        text: RuleText {
+            name: None,
+            description: None,
+            resource: "device".to_owned(),
+            event: "create".to_owned(),
+            app_id: Some(app_id("second")),
+            select: String::new(),
+            condition: String::new(),
+        },
+    };
+    rules.create_rule(rule, told("")).await.unwrap();
+    assert_eq!(
+        delete(&app_id("second")).await,
+        AppDeletion::HasRule(rule_id.clone())
+    );
+    assert!(rules.delete_rule(&rule_id, told("")).await.unwrap());
+    assert_eq!(
+        delete(&app_id("second")).await,
+        AppDeletion::HasCertificate(ca.clone())
+    );
+    assert!(rules.delete_certificate(&ca, told("")).await.unwrap());
     assert_eq!(delete(&app_id("second")).await, AppDeletion::Deleted);
     assert_eq!(registry.app(&app_id("second")).await.unwrap(), None);
     let lost = new_product("p", app_id("second"));

@@ -20,6 +20,9 @@ use crate::bed::{Bed, NOW, PAGE, device_id, new_device, told};
 
 const OFFLINE_AFTER_MS: i64 = 60_000;
 
+/// What may be written down late was in time.
+const WRITTEN_LATE_MS: i64 = 3000;
+
 /// Often enough that a test does not wait.
 const OFTEN: Duration = Duration::from_millis(2);
 
@@ -379,7 +382,7 @@ pub async fn registrations_are_deleted_in_time_unless_they_were_heard(bed: Bed) 
     register(&bed, "patient", None, 20).await;
     register(&bed, "forever", None, 0).await;
     heard(&bed, spoken, 1).await;
-    clock.advance_millis(10_000);
+    clock.advance_millis(10_000 + WRITTEN_LATE_MS);
     left(&bed, &clock, "forever patient spoken silent").await;
     clock.advance_millis(1);
     left(&bed, &clock, "forever patient spoken").await;
@@ -418,7 +421,7 @@ pub async fn of_registrations_children_go_first(bed: Bed) {
     }
     register(&bed, "last", None, 5).await;
     heard(&bed, child, 1).await;
-    clock.advance_millis(5001);
+    clock.advance_millis(5001 + WRITTEN_LATE_MS);
     let activity = Arc::new(ActivityBook::new(bed.stores.followers.clone(), OFFLINE_AFTER_MS));
     let stop = CancellationToken::new();
     let registrations = Registrations::new(bed.stores.clone(), activity, clock, OFTEN);

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use fieldgate::domain::event::EventKind;
 use fieldgate::domain::ids::{AppId, DeviceKey, ProductKey, VersionKey};
 use fieldgate::storage::{
-    Change, Device, DevicePatch, GatewayChange, NewProduct, Payload, Product, ProductAttributes,
-    ProductCreation, ProductPatch, RegistryChange, Slot,
+    Change, Device, DeviceDeletion, DevicePatch, GatewayChange, NewProduct, Payload, Product,
+    ProductAttributes, ProductCreation, ProductPatch, RegistryChange, Slot,
 };
 
 use crate::bed::{Bed, NOW, device_id, message_of, new_device, new_product, told};
@@ -332,4 +332,37 @@ pub async fn registrations_run_out_unless_they_are_kept(bed: Bed) {
     };
     registry.update_device(short.key, patch, told("x")).await.unwrap();
     assert_eq!(expired(3, 10).await, "short");
+}
+
+pub async fn a_registration_that_was_changed_meanwhile_does_not_end(bed: Bed) {
+    let product = bed.product("p").await;
+    let registry = &bed.stores.registry;
+    let mut device = new_device("d", product.key, None);
+    device.timeout_seconds = 5;
+    registry.create_device(device, told("")).await.unwrap();
+    let device = registry.device(&device_id("d")).await.unwrap().unwrap();
+    let end = async |seconds: i64| {
+        let before = NOW.plus_millis(seconds * 1000 + 1);
+        registry
+            .end_registration(device.key, before, told("ends"))
+            .await
+            .unwrap()
+    };
+    assert_eq!(end(4).await, DeviceDeletion::NotFound, "it has not run out");
+    // It was found to have run out; then someone set it to stay.
+    let stays = |timeout_seconds| DevicePatch {
+        timeout_seconds: Some(timeout_seconds),
+        ..DevicePatch::default()
+    };
+    registry
+        .update_device(device.key, stays(0), told("stays"))
+        .await
+        .unwrap();
+    assert_eq!(end(60).await, DeviceDeletion::NotFound);
+    registry
+        .update_device(device.key, stays(5), told("ends"))
+        .await
+        .unwrap();
+    assert_eq!(end(60).await, DeviceDeletion::Deleted);
+    assert!(registry.device(&device_id("d")).await.unwrap().is_none());
 }

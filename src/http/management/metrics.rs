@@ -8,7 +8,7 @@ use super::ManagementState;
 use crate::http::error::{ApiError, ErrorKind};
 use crate::http::extract::principal::Scraper;
 
-/// All metrics, those of the store measured now.
+/// All metrics, those of the store and of actions as they are now.
 #[utoipa::path(
     get, path = "/metrics", operation_id = "show_metrics", tag = "instance",
     security((), ("token" = [])),
@@ -22,7 +22,7 @@ pub async fn handle(State(state): State<ManagementState>, _: Scraper) -> Result<
         .set(i64::try_from(bytes).unwrap_or(i64::MAX));
     let text = state
         .metrics
-        .text()
+        .text(&state.routing.figures())
         .map_err(|error| ApiError::new(ErrorKind::INTERNAL, error.to_string()))?;
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }

@@ -4,6 +4,7 @@
 mod apps;
 mod audit;
 mod certificates;
+mod device_ca;
 mod devices;
 mod event_kinds;
 mod events;
@@ -12,6 +13,7 @@ mod products;
 mod projects;
 mod routing_rules;
 mod shadow;
+mod status;
 mod stream;
 mod tags;
 mod tokens;
@@ -45,10 +47,12 @@ use crate::domain::ids::Position;
 use crate::history::History;
 use crate::ingest::ActivityBook;
 use crate::observability::Metrics;
+use crate::observability::rates::Rates;
 use crate::routing::Routing;
 use crate::routing::egress::AddressPolicy;
 use crate::shadow::Shadows;
 use crate::storage::{Change, Payload, Stores};
+pub use status::{DeviceCounts, InstanceFacts};
 pub use stream::Readers;
 
 /// What the management routes need.
@@ -82,6 +86,12 @@ pub struct ManagementState {
     pub bodies: BodyBudget,
     /// What `/readyz` asks.
     pub readiness: Arc<Readiness>,
+    /// What devices were answered in the last hour.
+    pub rates: Arc<Rates>,
+    /// What `/status` shows beside.
+    pub facts: Arc<InstanceFacts>,
+    /// The last count of devices.
+    pub device_counts: Arc<DeviceCounts>,
     /// What `/openapi.json` shows.
     pub document: Document,
     /// No traffic for this long reads as OFFLINE, milliseconds.
@@ -163,6 +173,8 @@ fn paths() -> OpenApiRouter<ManagementState> {
         .routes(routes!(stream::handle))
         .routes(routes!(trace::handle))
         .routes(routes!(audit::handle))
+        .routes(routes!(status::handle))
+        .routes(routes!(device_ca::handle))
         .routes(routes!(routing_rules::test_rule::handle))
         .routes(routes!(
             routing_rules::create_rule::handle,

@@ -56,6 +56,21 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// Its class, as metrics name it.
+    pub const fn class(&self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::EventRefused => "event_refused",
+            Self::TargetRefused => "target_refused",
+            Self::Failed {
+                unreachable: true, ..
+            } => "unreachable",
+            Self::Failed { .. } => "failed",
+        }
+    }
+}
+
 /// One way out, to one target.
 #[async_trait]
 pub trait Channel: Send + Sync {

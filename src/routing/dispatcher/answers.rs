@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::OrderKey;
+use super::lane::Lane;
 use super::{Dispatcher, ItemId, LETTERS, TargetState, Ticket};
 use crate::domain::clock::Timestamp;
 use crate::routing::channel::{Outcome, Outgoing, Report};
@@ -28,6 +29,7 @@ impl Dispatcher {
                 self.target.answers(now);
                 if let Some(item) = self.queues.pop(ticket.device) {
                     self.counters.delivered += 1;
+                    self.delivered_since += 1;
                     if item.id.lane == LETTERS {
                         let step = (item.id.place, LetterStep::Delivered);
                         self.unsaved.letter_steps.push(step);
@@ -49,6 +51,7 @@ impl Dispatcher {
             }
             Outcome::Failed { retry_after, .. } => self.failed(ticket, report, *retry_after, now, jitter),
         }
+        self.make_room(now);
     }
 
     /// What the first attempt brought to its end is not told of: it would cost a row for each event.
@@ -141,15 +144,45 @@ impl Dispatcher {
         }
         let down = !self.target.is_healthy();
         let waiting = self.queues.unparked();
-        if down || !parked && self.target.fails_for(key, waiting) {
+        let fails = !parked && self.target.fails_for(key, waiting);
+        if down || fails {
             self.target.failures = self.target.failures.saturating_add(1);
             let delay = schedule.delay_ms(self.target.failures, retry_after, jitter);
-            let untried = delay.min(UNTRIED_MS);
+            // One device that fails while no other has anything to send tells little: the next one's event finds out.
+            let untried = if self.target.fails_for_many() {
+                delay.min(UNTRIED_MS)
+            } else {
+                0
+            };
             self.target
                 .goes_down(TargetState::Retrying, &report.detail, now, (delay, untried));
         } else {
             self.target.last_error = Some(report.detail.clone());
         }
+    }
+
+    /// Where failing devices fill the window and nothing else can go out, they are set aside at once: others wait behind them.
+    pub(super) fn make_room(&mut self, now: Timestamp) {
+        let idle = self.target.is_healthy() && self.queues.in_flight == 0 && !self.queues.has_ready();
+        while let Some(key) = self
+            .live()
+            .filter(|_| idle)
+            .and_then(|live| self.stands_in_the_way(live))
+        {
+            self.park(key, now);
+        }
+    }
+
+    /// The device of the first event of a full window, if that event failed while the target took others.
+    fn stands_in_the_way(&self, live: &Lane) -> Option<OrderKey> {
+        if live.entries.len() < self.limits.window {
+            return None;
+        }
+        let (position, first) = live.entries.iter().find(|(_, entry)| !entry.settled)?;
+        let queue = self.queues.get(first.device).filter(|queue| !queue.parked)?;
+        let head = queue.items.front()?;
+        let failed = head.refusals > 0 || head.failed.is_some() && self.target.successes > head.beaten_from;
+        (failed && head.position.0 <= *position).then_some(first.device)
     }
 
     /// Sets a device's events aside, so that the lane goes on without them; the oldest of too many are given up.

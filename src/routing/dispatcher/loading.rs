@@ -76,6 +76,7 @@ impl Dispatcher {
             };
             let item = self.item(id, position, taken.received, Some(taken.outgoing));
             self.enqueue(taken.device, item, now);
+            self.make_room(now);
         }
         self.reconcile(lane);
     }

@@ -52,6 +52,9 @@ pub struct Dispatcher {
     letters: BTreeSet<i64>,
     letters_settled: Vec<i64>,
     letters_in_save: Vec<i64>,
+    /// Deliveries that no save knows of yet, and those that the save in progress tells of.
+    delivered_since: usize,
+    delivered_in_save: usize,
     queues: Queues,
     target: Target,
     counters: Counters,
@@ -76,6 +79,8 @@ impl Dispatcher {
             letters: BTreeSet::new(),
             letters_settled: Vec::new(),
             letters_in_save: Vec::new(),
+            delivered_since: 0,
+            delivered_in_save: 0,
             queues: Queues::default(),
             target: Target::new(now),
             counters: Counters::default(),

@@ -55,17 +55,26 @@ impl Dispatcher {
         }
         let mut save = std::mem::take(&mut self.unsaved);
         self.letters_in_save.append(&mut self.letters_settled);
+        self.delivered_in_save += std::mem::take(&mut self.delivered_since);
         save.lanes = self.lanes.values().map(Lane::save).collect();
         save.counters = self.counters;
         save.next_lane = self.next_lane;
         Some(save)
     }
 
-    /// What was taken to be saved is saved.
-    pub fn was_saved(&mut self) {
+    /// What was taken to be saved is saved; whether deliveries waited for that.
+    pub fn was_saved(&mut self) -> bool {
         for letter in self.letters_in_save.drain(..) {
             self.letters.remove(&letter);
         }
+        let waited = self.may_start() == 0;
+        self.delivered_in_save = 0;
+        waited
+    }
+
+    /// Whether so much is not saved that deliveries may soon have to wait.
+    pub const fn should_be_saved(&self) -> bool {
+        self.delivered_since > self.limits.window / 2
     }
 
     pub(super) fn note_parked(&mut self, row: ParkedRow) {

@@ -44,8 +44,15 @@ impl Dispatcher {
         }
     }
 
+    /// A crash forgets deliveries that are not saved, so that they are made once more: no more than the window holds.
+    pub(super) const fn may_start(&self) -> usize {
+        let exposed = self.queues.in_flight + self.delivered_since + self.delivered_in_save;
+        self.limits.window.saturating_sub(exposed)
+    }
+
     /// What goes out now: up to `most` events, none of which waits for another.
     pub fn start(&mut self, now: Timestamp, most: usize) -> Vec<Ticket> {
+        let most = most.min(self.may_start());
         if self.paused || most == 0 {
             return Vec::new();
         }
@@ -87,7 +94,7 @@ impl Dispatcher {
 
     /// When something may go out next, if nothing else happens.
     pub fn next_start(&self, now: Timestamp) -> Option<Timestamp> {
-        if self.paused || self.queues.count == 0 {
+        if self.paused || self.queues.count == 0 || self.may_start() == 0 {
             return None;
         }
         if self.target.is_healthy() {

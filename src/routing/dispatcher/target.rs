@@ -90,6 +90,11 @@ impl Target {
     pub(super) fn fails_for(&mut self, key: OrderKey, waiting: impl Iterator<Item = OrderKey>) -> bool {
         self.failing.insert(key);
         let others = waiting.filter(|other| !self.failing.contains(other)).count();
-        self.failing.len() >= FAILING_DEVICES || others == 0
+        self.fails_for_many() || others == 0
+    }
+
+    /// Whether enough devices failed to tell that it is not their events' fault.
+    pub(super) fn fails_for_many(&self) -> bool {
+        self.failing.len() >= FAILING_DEVICES
     }
 }

@@ -50,6 +50,7 @@ struct World {
     letters: Vec<i64>,
     delivered: BTreeSet<i64>,
     settled_at_save: BTreeSet<i64>,
+    delivered_since_save: usize,
     last_first: BTreeMap<i64, i64>,
     /// Given up before a crash that took the giving up back.
     passed_over: BTreeSet<i64>,
@@ -68,6 +69,7 @@ impl World {
             letters: Vec::new(),
             delivered: BTreeSet::new(),
             settled_at_save: BTreeSet::new(),
+            delivered_since_save: 0,
             last_first: BTreeMap::new(),
             passed_over: BTreeSet::new(),
         }
@@ -157,11 +159,13 @@ impl World {
                 }
             }
             self.delivered.insert(place);
+            self.delivered_since_save += 1;
         }
         self.dispatcher.report(&ticket, &answer(outcome), self.now, 0.5);
     }
 
     fn save(&mut self) {
+        self.delivered_since_save = 0;
         let Some(save) = self.dispatcher.take_unsaved() else {
             return;
         };
@@ -192,10 +196,12 @@ impl World {
             next_lane: save.next_lane,
             parked: parked.into_values().collect(),
         });
+        self.dispatcher.was_saved();
     }
 
     fn crash(&mut self) {
         self.flying.clear();
+        self.delivered_since_save = 0;
         for (device, last) in &self.last_first {
             let passed =
                 (1..*last).filter(|at| self.log[usize::try_from(at - 1).unwrap()] == (*device, true));
@@ -220,6 +226,7 @@ impl World {
         );
         let live = self.dispatcher.live().unwrap();
         assert!(live.entries.len() <= LIMITS.window);
+        assert!(self.delivered_since_save + self.flying.len() <= LIMITS.window);
     }
 
     /// Everything works again until nothing is left.
@@ -232,6 +239,7 @@ impl World {
                 self.answer(0, Outcome::Delivered);
                 self.check();
             }
+            self.save();
             if self.dispatcher.standing().pending == 0 && self.dispatcher.scans_after().0 >= self.last() {
                 return;
             }
@@ -389,6 +397,41 @@ fn an_event_that_fails_while_others_are_taken_is_set_aside_with_those_behind_it(
 }
 
 #[test]
+fn a_device_that_fails_holds_up_no_other_behind_a_full_window() {
+    // The window is of five.
+    let mut world = appended(&[1, 2, 1, 2, 2, 2, 2, 2]);
+    world.start(10);
+    assert_eq!(places(&world.flying), [1, 2]);
+    world.answer(0, REACHABLE);
+    while let Some(index) = world
+        .flying
+        .iter()
+        .position(|ticket| ticket.device == Some(DeviceKey(2)))
+    {
+        world.answer(index, Outcome::Delivered);
+        world.save();
+        world.fill(10);
+        world.start(10);
+    }
+    // No time has passed: the first event is not due again.
+    assert_eq!(world.delivered, BTreeSet::from([2, 4, 5, 6, 7, 8]));
+    assert_eq!(world.dispatcher.standing().parked, 2);
+    world.drain();
+    assert_eq!(world.delivered.len(), 8);
+}
+
+#[test]
+fn a_device_that_fails_is_not_set_aside_while_others_have_room() {
+    let mut world = appended(&[1, 2, 2]);
+    world.start(10);
+    world.answer(0, REACHABLE);
+    world.answer(0, Outcome::Delivered);
+    world.start(10);
+    world.answer(0, Outcome::Delivered);
+    assert_eq!(world.dispatcher.standing().parked, 0);
+}
+
+#[test]
 fn a_target_that_is_away_is_asked_with_the_oldest_event_at_growing_intervals() {
     let mut world = appended(&[1, 2, 3]);
     world.start(1);
@@ -412,6 +455,26 @@ fn a_target_that_is_away_is_asked_with_the_oldest_event_at_growing_intervals() {
     world.scan(10);
     world.drain();
     assert_eq!(world.delivered.len(), 3);
+}
+
+#[test]
+fn a_device_that_fails_alone_keeps_no_other_waiting() {
+    let mut world = appended(&[1]);
+    world.start(1);
+    world.answer(0, REACHABLE);
+    assert_eq!(world.dispatcher.standing().target, TargetState::Retrying);
+    for device in [2, 3, 4] {
+        world.log.push((device, true));
+        world.fill(10);
+        world.start(10);
+        let tried = places(&world.flying);
+        world.answer(0, REACHABLE);
+        // With three of them it is the target.
+        let expected = if device == 4 { vec![] } else { vec![device] };
+        assert_eq!(tried, expected);
+    }
+    world.drain();
+    assert_eq!(world.delivered.len(), 4);
 }
 
 #[test]
@@ -455,6 +518,27 @@ fn an_event_that_was_tried_for_a_day_is_given_up() {
     world.save();
     assert_eq!(world.letters, [1]);
     assert_eq!(world.dispatcher.standing().pending, 0);
+}
+
+#[test]
+fn deliveries_that_a_crash_would_repeat_are_no_more_than_the_window() {
+    let mut world = appended(&[1, 2, 3, 4, 5, 6, 7]);
+    for _ in 0..3 {
+        world.fill(10);
+        world.start(10);
+        while !world.flying.is_empty() {
+            world.answer(0, Outcome::Delivered);
+        }
+    }
+    assert_eq!(world.delivered.len(), LIMITS.window);
+    assert_eq!(world.dispatcher.next_start(world.now), None);
+    // What is being saved is not saved yet.
+    let save = world.dispatcher.take_unsaved();
+    assert!(save.is_some() && !world.dispatcher.should_be_saved());
+    assert_eq!(world.dispatcher.next_start(world.now), None);
+    assert!(world.dispatcher.was_saved());
+    world.start(10);
+    assert_eq!(places(&world.flying), [6, 7]);
 }
 
 #[test]

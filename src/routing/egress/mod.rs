@@ -30,10 +30,6 @@ use trust::{Trust, TrustFault};
 /// What names a client to its targets.
 const USER_AGENT: &str = concat!("Fieldgate/", env!("CARGO_PKG_VERSION"));
 
-/// Lookups at once, for all targets and for each.
-const LOOKUPS: usize = 32;
-const LOOKUPS_PER_TARGET: usize = 2;
-
 /// The bounds of each client.
 #[derive(Clone, Copy, Debug)]
 pub struct EgressSettings {
@@ -41,6 +37,10 @@ pub struct EgressSettings {
     pub connect: Duration,
     /// For the lookup alone.
     pub lookup: Duration,
+    /// Lookups at once, for all targets.
+    pub lookups: usize,
+    /// Lookups at once, for each target.
+    pub lookups_per_target: usize,
     /// For the whole call (routing.md §3).
     pub total: Duration,
     /// For the answer's body, once its status is there.
@@ -62,6 +62,8 @@ impl Default for EgressSettings {
         Self {
             connect: Duration::from_secs(10),
             lookup: Duration::from_secs(5),
+            lookups: 32,
+            lookups_per_target: 2,
             total: Duration::from_secs(15),
             drain: Duration::from_secs(2),
             kept_bytes: 4096,
@@ -107,7 +109,7 @@ impl Egress {
         Self {
             policy: Arc::new(policy),
             lookup,
-            lookups: Arc::new(Semaphore::new(LOOKUPS)),
+            lookups: Arc::new(Semaphore::new(settings.lookups)),
             trust: Trust::load(),
             settings,
         }
@@ -147,7 +149,7 @@ impl Egress {
             lookup: self.lookup.clone(),
             policy: self.policy.clone(),
             everyones: self.lookups.clone(),
-            own: Arc::new(Semaphore::new(LOOKUPS_PER_TARGET)),
+            own: Arc::new(Semaphore::new(self.settings.lookups_per_target)),
             timeout: self.settings.lookup,
             alias: server_name.clone().map(|name| (name, host)),
         };

@@ -1,19 +1,22 @@
 //! One commit: a group of appends and registry changes in one transaction, behind the log's lock. A group that only appends,
 //! the common one, is a single statement and so a single round trip.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::PgConnection;
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
+use tokio::time::Instant;
 
-use super::connect::{Appended, Connector, Origin, Outage};
+use super::connect::{Appended, Connector, Origin, Outage, silent};
 use super::listener::{CHANNEL, told};
 use super::session::replaced;
 use crate::auth::secret_box::SecretBox;
 use crate::domain::event::NewEvent;
 use crate::domain::ids::Position;
-use crate::storage::sql::changes::{Change, Changes, Outcome};
+use crate::storage::sql::changes::{Change, Changes, Outcome, Placed};
 use crate::storage::sql::{Listeners, Session, Statement, unavailable};
 use crate::storage::writer::{CommitBackend, Done, Work};
 use crate::storage::{RegistryChange, Result, StoreError};
@@ -46,11 +49,7 @@ impl CommitBackend for PostgresCommit {
             None => self.connector.connect().await.map_err(unavailable)?,
         };
         let with_changes = work.iter().any(|work| matches!(work, Work::Change(_)));
-        let committing = self.try_commit(&mut connection, work, with_changes);
-        let result = tokio::time::timeout(self.patience, committing).await;
-        let result = result.unwrap_or(Err(StoreError::Unavailable(
-            "the database does not answer".to_owned(),
-        )));
+        let result = self.commit_on(&mut connection, work, with_changes).await;
         if result.is_ok() {
             self.connection = Some(connection);
         } else if with_changes {
@@ -60,6 +59,22 @@ impl CommitBackend for PostgresCommit {
         }
         result
     }
+}
+
+/// A group that lacks its last statement alone, the one that stores it.
+struct Group {
+    placed: Vec<Placed>,
+    changed: Vec<RegistryChange>,
+    count: i64,
+    last: Last,
+}
+
+/// The statement that stores a group.
+enum Last {
+    /// The append of its events, a transaction by itself.
+    Append(Vec<NewEvent>),
+    /// The end of its transaction; the position of the last event.
+    Commit(i64),
 }
 
 impl PostgresCommit {
@@ -84,12 +99,43 @@ impl PostgresCommit {
         }
     }
 
-    async fn try_commit(
+    async fn commit_on(
         &self,
         connection: &mut PgConnection,
         work: Vec<Work<Change>>,
         with_changes: bool,
     ) -> Result<Vec<Done<Outcome>>> {
+        let end = Instant::now() + self.patience;
+        let written = self.write(connection, work, with_changes);
+        let group = self
+            .answered(end, written)
+            .await
+            .unwrap_or_else(|| Err(silent()))?;
+        let stored = self.store(connection, group.last);
+        let stored = self.answered(end, stored).await;
+        let last = stored.unwrap_or(Err(StoreError::OutcomeUnknown))?;
+        self.appended.raise(Position(last));
+        self.listeners.tell(&group.changed);
+        let first = last - group.count + 1;
+        Ok(group.placed.into_iter().map(|placed| placed.at(first)).collect())
+    }
+
+    /// None: the server did not answer in time, or cannot be reached any more.
+    async fn answered<T>(&self, end: Instant, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = tokio::time::timeout_at(end, work) => done.ok(),
+            () = self.outage.begins() => None,
+        }
+    }
+
+    /// Everything but the last statement: whatever fails here, nothing was stored.
+    async fn write(
+        &self,
+        connection: &mut PgConnection,
+        work: Vec<Work<Change>>,
+        with_changes: bool,
+    ) -> Result<Group> {
         let transaction = with_changes || !LOCKED;
         if transaction {
             run(connection, "BEGIN").await?;
@@ -106,24 +152,42 @@ impl PostgresCommit {
             connection.execute(notify.bind(told(&origin, change))).await?;
         }
         let count = i64::try_from(events.len()).unwrap_or(0);
-        let last = match count {
-            0 => 0,
-            _ => self.append(connection, events).await?,
+        let last = if !transaction {
+            Last::Append(events)
+        } else if events.is_empty() {
+            Last::Commit(0)
+        } else {
+            Last::Commit(self.append(connection, events).await.map_err(unavailable)?)
         };
-        let first = last - count + 1;
         if !LOCKED {
             pause().await;
         }
-        if transaction {
-            run(connection, "COMMIT").await?;
+        Ok(Group {
+            placed,
+            changed,
+            count,
+            last,
+        })
+    }
+
+    /// The position of the last event. Once the statement is on its way, nothing but the server's own word tells that it did
+    /// not store the group.
+    async fn store(&self, connection: &mut PgConnection, last: Last) -> Result<i64> {
+        match last {
+            Last::Append(events) => self.append(connection, events).await.map_err(undecided),
+            Last::Commit(last) => {
+                let commit = sqlx::query("COMMIT").execute(connection).await;
+                commit.map(|_| last).map_err(undecided)
+            }
         }
-        self.appended.raise(Position(last));
-        self.listeners.tell(&changed);
-        Ok(placed.into_iter().map(|placed| placed.at(first)).collect())
     }
 
     /// The position of the last.
-    async fn append(&self, connection: &mut PgConnection, events: Vec<NewEvent>) -> Result<i64> {
+    async fn append(
+        &self,
+        connection: &mut PgConnection,
+        events: Vec<NewEvent>,
+    ) -> std::result::Result<i64, sqlx::Error> {
         let column = |of: fn(&NewEvent) -> Option<i64>| events.iter().map(of).collect::<Vec<_>>();
         let kinds: Vec<_> = events.iter().map(|event| event.kind.code()).collect();
         let kinds: Vec<i16> = kinds
@@ -151,9 +215,23 @@ impl PostgresCommit {
             .bind(requests)
             .bind(payloads)
             .bind(faults);
-        let (last,): (i64,) = append.fetch_one(connection).await.map_err(unavailable)?;
+        let (last,): (i64,) = append.fetch_one(connection).await?;
         Ok(last)
     }
+}
+
+/// What the failure of the statement that stores a group tells. A server that goes down says so too, but not whether it was
+/// done before.
+fn undecided(error: sqlx::Error) -> StoreError {
+    let refused = error
+        .as_database_error()
+        .and_then(|error| error.try_downcast_ref::<PgDatabaseError>())
+        .is_some_and(|error| error.severity() == PgSeverity::Error);
+    if refused {
+        return unavailable(error);
+    }
+    tracing::warn!(%error, "it is not known whether a commit was done");
+    StoreError::OutcomeUnknown
 }
 
 async fn run(connection: &mut PgConnection, statement: &'static str) -> Result<()> {

@@ -1,7 +1,7 @@
 //! Connections: from the URL's own parameters, with what every one of them must hold set and asked back.
 
+use std::future::Future;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,22 +20,35 @@ const IDLE_IN_TRANSACTION_MS: &str = "10000";
 /// What a client waits beyond the server's own bound on a statement.
 const MARGIN: Duration = Duration::from_secs(1);
 
+/// How long a connection that rested may take to answer before another one is made in its place.
+const RESTED: Duration = Duration::from_millis(500);
+
 /// Whether the database can be reached; the listener finds out, everyone else asks.
-#[derive(Clone, Default)]
-pub(super) struct Outage(Arc<AtomicBool>);
+#[derive(Clone)]
+pub(super) struct Outage(Arc<watch::Sender<bool>>);
 
 impl Outage {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(watch::Sender::new(false)))
+    }
+
     pub(super) fn set(&self, lost: bool) {
-        self.0.store(lost, Ordering::Relaxed);
+        self.0.send_replace(lost);
     }
 
     pub(super) fn check(&self) -> Result<()> {
-        if self.0.load(Ordering::Relaxed) {
+        if *self.0.borrow() {
             return Err(StoreError::Unavailable(
                 "the database cannot be reached".to_owned(),
             ));
         }
         Ok(())
+    }
+
+    /// Waits until the database cannot be reached.
+    pub(super) async fn begins(&self) {
+        // The sender is here: it cannot be gone.
+        let _ = self.0.subscribe().wait_for(|lost| *lost).await;
     }
 }
 
@@ -131,25 +144,43 @@ impl Connector {
             assert_durable(&mut connection).await?;
             Ok(connection)
         };
-        let timeout = tokio::time::timeout(self.connect_timeout, connecting).await;
-        timeout.unwrap_or_else(|_| Err(no_answer()))
+        within(self.connect_timeout, connecting).await
     }
 
-    /// Connections that come when they are asked for.
+    /// Connections that come when they are asked for. What sqlx asks one that rested before it lends it has no bound of its own.
     pub(super) fn pool(&self, connections: u32) -> PgPool {
         PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(self.connect_timeout)
             .after_connect(|connection, _| Box::pin(assert_durable(connection)))
+            .test_before_acquire(false)
+            .before_acquire(|connection, _| {
+                Box::pin(async { within(RESTED, connection.ping()).await.map(|()| true) })
+            })
             .after_release(|connection, _| Box::pin(leave_transaction(connection)))
             .connect_lazy_with(self.bounded())
     }
+}
+
+/// Work that the server answers in time, or is held not to answer.
+pub(super) async fn within<T>(
+    time: Duration,
+    work: impl Future<Output = std::result::Result<T, sqlx::Error>>,
+) -> std::result::Result<T, sqlx::Error> {
+    tokio::time::timeout(time, work)
+        .await
+        .unwrap_or_else(|_| Err(no_answer()))
 }
 
 /// What a connection that did not come in time is.
 pub(super) fn no_answer() -> sqlx::Error {
     let error = std::io::Error::new(std::io::ErrorKind::TimedOut, "the server did not answer in time");
     sqlx::Error::Io(error)
+}
+
+/// What work is that the server did not answer in time.
+pub(super) fn silent() -> StoreError {
+    StoreError::Unavailable("the database does not answer".to_owned())
 }
 
 /// A caller that went away while its transaction began leaves it open, and sqlx does not know of it: whoever came next would

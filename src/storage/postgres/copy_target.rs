@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 
 use super::connect::Connector;
-use super::{OpenError, PostgresOptions, follower_store, lock, migrations, unavailable};
+use super::{OpenError, PostgresOptions, follower_store, lock, migrations, refusal, unavailable};
 use crate::storage::Result;
 use crate::storage::copy::{More, SEQUENCES};
 use crate::storage::sql::{Session, Statement, Value};
@@ -46,7 +46,7 @@ pub(in crate::storage) async fn open(
     let mut connection = connector
         .connect_for_migration()
         .await
-        .map_err(|error| fault(&error))?;
+        .map_err(|error| refusal::told(&error))?;
     lock(&mut connection).await.map_err(|error| fault(&error))?;
     migrations::run(&mut connection).await?;
     let query = "SELECT 1 WHERE EXISTS (SELECT 1 FROM settings) OR EXISTS (SELECT 1 FROM apps)

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 use aws_lc_rs::digest::{Context, SHA256};
+use sqlx::Connection;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::session::replaced;
 use super::{Postgres, log};
+use crate::auth::access_token::TokenInstants;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{DeviceKey, Position};
 use crate::storage::sql::{Columns, rows};
@@ -44,7 +46,9 @@ pub(super) async fn move_cursor(
 impl FollowerStore for Postgres {
     async fn cursor(&self, name: &str) -> Result<Position> {
         let query = sqlx::query_as("SELECT position FROM cursors WHERE name = $1").bind(name);
-        let found: Option<(i64,)> = self.timed(query.fetch_optional(&self.pool)).await?;
+        let found: Option<(i64,)> = self
+            .timed(async { query.fetch_optional(&mut *self.lend().await?).await })
+            .await?;
         Ok(Position(found.map_or(0, |(position,)| position)))
     }
 
@@ -60,7 +64,8 @@ impl FollowerStore for Postgres {
         .bind(column(|entry| entry.kind.code()))
         .bind(column(|entry| entry.received.0));
         self.timed(async {
-            let mut transaction = self.pool.begin().await?;
+            let mut lent = self.lend().await?;
+            let mut transaction = lent.begin().await?;
             insert.execute(&mut *transaction).await?;
             move_cursor(&mut transaction, HISTORY, up_to).await?;
             transaction.commit().await
@@ -83,7 +88,7 @@ impl FollowerStore for Postgres {
             .bind(filter.from.map_or(i64::MIN, |from| from.0))
             .bind(filter.to.map_or(i64::MAX, |to| to.0))
             .bind(i64::from(limit));
-        log::positions(&self.timed(query.fetch_all(&self.pool)).await?)
+        log::positions(&self.found(query).await?)
     }
 
     async fn forget_below(&self, first: Position, step_rows: u32) -> Result<u64> {
@@ -93,13 +98,13 @@ impl FollowerStore for Postgres {
         )
         .bind(first.0)
         .bind(i64::from(step_rows));
-        let done = self.timed(delete.execute(&self.pool)).await?;
-        Ok(done.rows_affected())
+        self.touched(delete).await
     }
 
     async fn reset_index(&self) -> Result<()> {
         self.timed(async {
-            let mut transaction = self.pool.begin().await?;
+            let mut lent = self.lend().await?;
+            let mut transaction = lent.begin().await?;
             for statement in [
                 "DELETE FROM history",
                 "DELETE FROM cursors WHERE name = 'history'",
@@ -112,31 +117,35 @@ impl FollowerStore for Postgres {
     }
 
     async fn save_activity(&self, rows: &[DeviceActivity]) -> Result<()> {
-        let newest: BTreeMap<_, _> = rows.iter().map(|row| (row.device.0, row)).collect();
+        let mut newest: BTreeMap<_, _> = rows.iter().map(|row| (row.device.0, *row)).collect();
         let devices: Vec<_> = newest.keys().copied().collect();
-        let instants: Vec<_> = newest.values().map(|row| row.token_instants.as_slice()).collect();
-        let seen: Vec<_> = newest.values().map(|row| row.last_seen.0).collect();
-        let activity = sqlx::query(
-            "INSERT INTO device_activity (device_key, token_instants, last_seen_ms) SELECT * FROM unnest($1, $2, $3)
-             ON CONFLICT (device_key) DO UPDATE SET token_instants = excluded.token_instants,
-                 last_seen_ms = excluded.last_seen_ms",
-        )
-        .bind(&devices)
-        .bind(instants)
-        .bind(&seen);
-        // Heard for the first time, or again after they went offline.
-        let status = sqlx::query(
-            "INSERT INTO device_status (device_key, online, changed_ms, active_ms, announced)
-             SELECT device, TRUE, seen, seen, FALSE FROM unnest($1, $2) AS heard (device, seen)
-             ON CONFLICT (device_key) DO UPDATE SET online = TRUE, changed_ms = excluded.changed_ms, announced = FALSE
-             WHERE NOT device_status.online",
-        )
-        .bind(&devices)
-        .bind(&seen);
         self.timed(async {
-            let mut transaction = self.pool.begin().await?;
-            activity.execute(&mut *transaction).await?;
-            status.execute(&mut *transaction).await?;
+            let mut lent = self.lend().await?;
+            let mut transaction = lent.begin().await?;
+            merge_stored(&mut transaction, &mut newest).await?;
+            let instants: Vec<_> = newest.values().map(|row| row.token_instants.as_slice()).collect();
+            let seen: Vec<_> = newest.values().map(|row| row.last_seen.0).collect();
+            sqlx::query(
+                "INSERT INTO device_activity (device_key, token_instants, last_seen_ms) SELECT * FROM unnest($1, $2, $3)
+                 ON CONFLICT (device_key) DO UPDATE SET token_instants = excluded.token_instants,
+                     last_seen_ms = greatest(device_activity.last_seen_ms, excluded.last_seen_ms)",
+            )
+            .bind(&devices)
+            .bind(instants)
+            .bind(&seen)
+            .execute(&mut *transaction)
+            .await?;
+            // Heard for the first time, or again after they went offline.
+            sqlx::query(
+                "INSERT INTO device_status (device_key, online, changed_ms, active_ms, announced)
+                 SELECT device, TRUE, seen, seen, FALSE FROM unnest($1, $2) AS heard (device, seen)
+                 ON CONFLICT (device_key) DO UPDATE SET online = TRUE, changed_ms = excluded.changed_ms, announced = FALSE
+                 WHERE NOT device_status.online",
+            )
+            .bind(&devices)
+            .bind(&seen)
+            .execute(&mut *transaction)
+            .await?;
             transaction.commit().await
         })
         .await
@@ -151,7 +160,8 @@ impl FollowerStore for Postgres {
             }
         }
         self.timed(async {
-            let mut transaction = self.pool.begin().await?;
+            let mut lent = self.lend().await?;
+            let mut transaction = lent.begin().await?;
             insert_trace(&mut transaction, &folded).await?;
             let mut devices: Vec<_> = folded.keys().map(|(device, _)| *device).collect();
             devices.dedup();
@@ -176,22 +186,23 @@ impl FollowerStore for Postgres {
         .bind(page.before)
         .bind(i64::from(page.limit))
         .bind(i64::from(page.offset));
-        let found = self.timed(query.fetch_all(&self.pool)).await?;
+        let found = self.found(query).await?;
         let count = sqlx::query_as("SELECT count(*) FROM trace WHERE device_key = $1").bind(device.0);
-        let (total,): (i64,) = self.timed(count.fetch_one(&self.pool)).await?;
+        let (total,): (i64,) = self.one(count).await?;
         let items = found.iter().map(trace_entry).collect::<Result<_>>()?;
         Ok(Page { items, total })
     }
 
     async fn forget_devices(&self, devices: &[DeviceKey]) -> Result<()> {
         self.timed(async {
+            let mut lent = self.lend().await?;
             for statement in [
                 "DELETE FROM trace WHERE device_key = ANY($1)",
                 "DELETE FROM device_activity WHERE device_key = ANY($1)",
                 "DELETE FROM device_status WHERE device_key = ANY($1)",
             ] {
                 let delete = sqlx::query(statement).bind(keys(devices));
-                delete.execute(&self.pool).await?;
+                delete.execute(&mut *lent).await?;
             }
             Ok(())
         })
@@ -206,7 +217,7 @@ impl FollowerStore for Postgres {
             "SELECT device_key, token_instants, last_seen_ms FROM device_activity WHERE device_key = ANY($1)",
         )
         .bind(keys(devices));
-        let found = self.timed(query.fetch_all(&self.pool)).await?;
+        let found = self.found(query).await?;
         let activity = |row: &PgRow| {
             let device = DeviceKey(row.int_at(0)?);
             let instants = row.bytes_at(1)?.try_into();
@@ -224,6 +235,29 @@ impl FollowerStore for Postgres {
         };
         found.iter().map(activity).collect()
     }
+}
+
+/// Another node may have heard the device later, and given it newer tokens: the newest of both stay.
+async fn merge_stored(
+    connection: &mut PgConnection,
+    rows: &mut BTreeMap<i64, DeviceActivity>,
+) -> std::result::Result<(), sqlx::Error> {
+    let stored = sqlx::query_as(
+        "SELECT device_key, token_instants, last_seen_ms FROM device_activity WHERE device_key = ANY($1)
+         ORDER BY device_key FOR UPDATE",
+    );
+    let devices: Vec<_> = rows.keys().copied().collect();
+    let stored: Vec<(i64, Vec<u8>, i64)> = stored.bind(devices).fetch_all(connection).await?;
+    for (device, instants, last_seen) in stored {
+        let (Some(row), Ok(instants)) = (rows.get_mut(&device), <[u8; 32]>::try_from(instants)) else {
+            continue;
+        };
+        let mut newest = TokenInstants::decode(&row.token_instants);
+        newest.merge(TokenInstants::decode(&instants));
+        row.token_instants = newest.encode();
+        row.last_seen = row.last_seen.max(Timestamp(last_seen));
+    }
+    Ok(())
 }
 
 /// What two entries that tell the same have in common.

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
+use sqlx::AssertSqlSafe;
+use sqlx::Connection;
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, Row};
 use tokio::sync::watch;
 
+use super::Postgres;
 use super::session::purge;
-use super::{Postgres, unavailable};
 use crate::domain::event::{DeviceDescription, EventKind, NewEvent, StoredEvent};
 use crate::domain::ids::{Position, VersionKey};
 use crate::storage::sql::{Columns, rows};
@@ -76,7 +77,7 @@ impl EventLog for Postgres {
         )
         .bind(after.0)
         .bind(i64::from(limit));
-        let found = self.timed(query.fetch_all(&self.pool)).await?;
+        let found = self.found(query).await?;
         found.iter().map(rows::index_entry).collect()
     }
 
@@ -87,7 +88,7 @@ impl EventLog for Postgres {
         let sql = format!("SELECT {EVENT} FROM events WHERE position = ANY($1) ORDER BY position DESC");
         let list: Vec<_> = positions.iter().map(|position| position.0).collect();
         let query = sqlx::query(AssertSqlSafe(sql)).bind(list);
-        events(&self.timed(query.fetch_all(&self.pool)).await?)
+        events(&self.found(query).await?)
     }
 
     async fn scan_back(
@@ -111,12 +112,12 @@ impl EventLog for Postgres {
             .bind(filter.from.map_or(i64::MIN, |from| from.0))
             .bind(filter.to.map_or(i64::MAX, |to| to.0))
             .bind(i64::from(limit));
-        positions(&self.timed(query.fetch_all(&self.pool)).await?)
+        positions(&self.found(query).await?)
     }
 
     async fn bounds(&self) -> Result<LogBounds> {
         let query = sqlx::query_as(BOUNDS);
-        let (first, last): (Option<i64>, i64) = self.timed(query.fetch_one(&self.pool)).await?;
+        let (first, last): (Option<i64>, i64) = self.one(query).await?;
         Ok(LogBounds {
             first: Position(first.unwrap_or(last + 1)),
             last: Position(last),
@@ -131,9 +132,10 @@ impl EventLog for Postgres {
         self.outage.check()?;
         let ahead = "SELECT make_room(last_value + $1, $1) FROM event_positions";
         let ahead = sqlx::query(ahead).bind(self.partition_rows);
-        self.timed(ahead.execute(&self.pool)).await?;
+        self.touched(ahead).await?;
         let purging = async {
-            let mut transaction = self.pool.begin().await?;
+            let mut lent = self.lend().await?;
+            let mut transaction = lent.begin().await?;
             sqlx::query("SET LOCAL lock_timeout = '200ms'")
                 .execute(&mut *transaction)
                 .await?;
@@ -159,7 +161,7 @@ impl EventLog for Postgres {
         }
         let list: Vec<_> = versions.iter().map(|version| version.0).collect();
         let query = sqlx::query("SELECT * FROM device_versions WHERE version_key = ANY($1)").bind(list);
-        let found = self.timed(query.fetch_all(&self.pool)).await?;
+        let found = self.found(query).await?;
         found
             .iter()
             .map(|row| Ok((VersionKey(row.int("version_key")?), rows::description(row)?)))
@@ -167,10 +169,13 @@ impl EventLog for Postgres {
     }
 
     async fn size_bytes(&self) -> Result<u64> {
-        let query = sqlx::query("SELECT pg_database_size(current_database())");
-        let row = self.timed(query.fetch_one(&self.pool)).await?;
-        let size: i64 = row.try_get(0).map_err(unavailable)?;
+        let query = sqlx::query_as("SELECT pg_database_size(current_database())");
+        let (size,): (i64,) = self.one(query).await?;
         Ok(u64::try_from(size).unwrap_or(0))
+    }
+
+    fn takes_writes(&self) -> Result<()> {
+        self.writer.takes_writes()
     }
 
     async fn close(&self) {
@@ -202,6 +207,6 @@ impl Postgres {
             .bind(up_to.0)
             .bind(i64::from(limit.rows))
             .bind(i64::try_from(limit.bytes.max(1)).unwrap_or(i64::MAX));
-        events(&self.timed(query.fetch_all(&self.pool)).await?)
+        events(&self.found(query).await?)
     }
 }

@@ -2,31 +2,34 @@
 //! lock for its transaction before its positions are given, so that commit order is position order whoever writes.
 //! `synchronous_commit=on`, set and asserted on every connection.
 //!
-//! Reads go through a pool of bounded size; the writer and the listener have connections of their own. While the database
+//! Reads go through a pool of bounded size; the writer, the listener and the claim to lead have connections of their own. While the database
 //! cannot be reached everything is refused at once, until the listener reaches it again.
 
 mod commit;
 mod connect;
 pub(super) mod copy_target;
 mod follower_store;
+mod leadership;
+mod lending;
 mod listener;
 mod log;
 mod migrations;
+mod refusal;
 mod session;
 mod shadow_store;
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sqlx::Connection;
 use sqlx::postgres::{PgPool, PgRow};
 
 use super::sql::changes::{Change, Outcome};
 use super::sql::settings::{self, KeyCheck};
 use super::sql::{Listeners, Session, SqlStore, Statement, audit_entry, query, unavailable};
 use super::writer::{Writer, WriterLimits};
-use super::{NewAuditEntry, Result, StoreError, Stores};
+use super::{NewAuditEntry, Result, Stores};
 use crate::auth::secret_box::SecretBox;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::Position;
@@ -42,7 +45,7 @@ pub struct PostgresOptions {
     pub metrics: Arc<Metrics>,
     /// The writer's bounds.
     pub writer: WriterLimits,
-    /// Connections of the pool; the writer and the listener have one each beside it.
+    /// Connections of the pool; the writer, the listener and the claim to lead have one each beside it.
     pub pool_connections: u32,
     /// How long a connection may take to come, from the server or from the pool.
     pub connect_timeout: Duration,
@@ -61,6 +64,14 @@ pub enum OpenError {
     /// The server does not answer, or refuses.
     #[error("the database of storage.url: {0}")]
     Unreachable(String),
+    /// It is not spoken to as the URL demands.
+    #[error("the database of storage.url: {cause}: {advice}")]
+    Unproven {
+        /// The other side's, or the library's word.
+        cause: String,
+        /// What to do.
+        advice: &'static str,
+    },
     /// It was migrated by a newer program.
     #[error(
         "the database of storage.url was made by a newer Fieldgate (its schema has step {step}, which this program does \
@@ -83,6 +94,9 @@ pub enum OpenError {
 
 /// The database's parts, shared by the roles.
 pub(super) struct Postgres {
+    connector: Connector,
+    /// Who this is among the programs on the database.
+    node: String,
     pool: PgPool,
     writer: Writer<PostgresCommit>,
     secrets: Arc<SecretBox>,
@@ -90,6 +104,7 @@ pub(super) struct Postgres {
     outage: Outage,
     appended: Appended,
     partition_rows: i64,
+    statement_timeout: Duration,
     patience: Duration,
 }
 
@@ -105,7 +120,7 @@ pub async fn open(
     let fault = |cause: &dyn std::fmt::Display| OpenError::Unreachable(cause.to_string());
     let last = prepare(&connector, &options, &secrets, now).await?;
     let listeners = Listeners::default();
-    let (outage, appended, origin) = (Outage::default(), Appended::new(), Origin::new());
+    let (outage, appended, origin) = (Outage::new(), Appended::new(), Origin::new());
     appended.raise(last);
     let pool = connector.pool(options.pool_connections);
     // Listening starts before anything is read that a change could make old.
@@ -135,7 +150,10 @@ pub async fn open(
         outage,
         appended,
         partition_rows: i64::from(options.partition_rows),
+        statement_timeout: options.statement_timeout,
         patience: connector.patience(),
+        connector,
+        node: Origin::new().current(),
     });
     Ok(Stores {
         registry: postgres.clone(),
@@ -147,14 +165,19 @@ pub async fn open(
         actions: postgres.clone(),
         settings: postgres.clone(),
         audit: postgres.clone(),
-        users: postgres,
+        users: postgres.clone(),
+        leadership: postgres,
     })
 }
 
 /// Whether there is a database of ours at `url`.
 pub async fn exists(url: &str, options: &PostgresOptions) -> std::result::Result<bool, OpenError> {
     let fault = |error: sqlx::Error| OpenError::Unreachable(error.to_string());
-    let mut connection = Connector::new(url, options)?.connect().await.map_err(fault)?;
+    let connecting = Connector::new(url, options)?;
+    let mut connection = connecting
+        .connect()
+        .await
+        .map_err(|error| refusal::told(&error))?;
     let found = sqlx::query_as("SELECT to_regclass('settings') IS NOT NULL").fetch_one(&mut connection);
     let (found,): (bool,) = found.await.map_err(fault)?;
     Ok(found)
@@ -171,7 +194,7 @@ async fn prepare(
     let mut connection = connector
         .connect_for_migration()
         .await
-        .map_err(|error| fault(&error))?;
+        .map_err(|error| refusal::told(&error))?;
     lock(&mut connection).await.map_err(|error| fault(&error))?;
     migrations::run(&mut connection).await?;
     let check = settings::check(&mut connection, secrets).await;
@@ -208,20 +231,6 @@ async fn first_start(connection: &mut sqlx::PgConnection, secrets: &SecretBox, n
     Ok(())
 }
 
-impl Postgres {
-    /// Gives work on the pool its time, or refuses it while the database cannot be reached.
-    async fn timed<T>(
-        &self,
-        work: impl Future<Output = std::result::Result<T, sqlx::Error>> + Send,
-    ) -> Result<T> {
-        self.outage.check()?;
-        match tokio::time::timeout(self.patience, work).await {
-            Ok(done) => done.map_err(unavailable),
-            Err(_) => Err(StoreError::Unavailable("the database does not answer".to_owned())),
-        }
-    }
-}
-
 #[async_trait]
 impl SqlStore for Postgres {
     type Row = PgRow;
@@ -229,7 +238,7 @@ impl SqlStore for Postgres {
 
     async fn rows(&self, statement: Statement) -> Result<Vec<PgRow>> {
         let statement = session::without_nul(statement);
-        self.timed(query!(statement).fetch_all(&self.pool)).await
+        self.found(query!(statement)).await
     }
 
     async fn change_noted(&self, statement: Statement, noted: &NewAuditEntry) -> Result<bool> {
@@ -238,7 +247,8 @@ impl SqlStore for Postgres {
             session::without_nul(audit_entry(noted)),
         );
         self.timed(async {
-            let mut transaction = self.pool.begin().await?;
+            let mut lent = self.lend().await?;
+            let mut transaction = lent.begin().await?;
             let done = query!(statement).execute(&mut *transaction).await?;
             if done.rows_affected() == 0 {
                 return Ok(false);
@@ -252,7 +262,8 @@ impl SqlStore for Postgres {
 
     async fn keep(&self, statements: Vec<Statement>) -> Result<u64> {
         self.timed(async {
-            let mut transaction = self.pool.begin().await?;
+            let mut lent = self.lend().await?;
+            let mut transaction = lent.begin().await?;
             let mut touched = 0;
             for statement in statements.into_iter().map(session::without_nul) {
                 touched = query!(statement)

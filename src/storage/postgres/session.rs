@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 
+use crate::domain::ids::DeviceKey;
 use crate::storage::sql::{Session, Statement, Value, columns, query, unavailable};
 use crate::storage::{PurgeRequest, Result};
 
@@ -30,6 +31,12 @@ impl Session for PgConnection {
         let query = sqlx::query_as("SELECT last_value FROM event_positions");
         let (last,): (i64,) = query.fetch_one(self).await.map_err(unavailable)?;
         Ok(last)
+    }
+
+    async fn was_heard(&mut self, device: DeviceKey) -> Result<bool> {
+        let query = sqlx::query("SELECT 1 FROM device_activity WHERE device_key = $1").bind(device.0);
+        let found = query.fetch_optional(&mut *self).await.map_err(unavailable)?;
+        Ok(found.is_some())
     }
 
     async fn purge(&mut self, request: PurgeRequest) -> Result<u64> {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
+use sqlx::Connection;
 use sqlx::postgres::PgRow;
 
 use super::Postgres;
@@ -30,7 +31,8 @@ impl ShadowStore for Postgres {
         let (cursor, found) = self
             .timed(async {
                 let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-                let mut transaction = self.pool.begin_with(begin).await?;
+                let mut lent = self.lend().await?;
+                let mut transaction = lent.begin_with(begin).await?;
                 let cursor = sqlx::query_as("SELECT position FROM cursors WHERE name = $1").bind(SHADOW);
                 let cursor: Option<(i64,)> = cursor.fetch_optional(&mut *transaction).await?;
                 let query = "SELECT device_key, service_id, body FROM shadow WHERE device_key = ANY($1)
@@ -58,7 +60,8 @@ impl ShadowStore for Postgres {
         let services: Vec<_> = newest.keys().map(|(_, service)| service.as_str()).collect();
         let bodies: Vec<_> = newest.values().map(|body| body.as_str()).collect();
         self.timed(async {
-            let mut transaction = self.pool.begin().await?;
+            let mut lent = self.lend().await?;
+            let mut transaction = lent.begin().await?;
             sqlx::query("DELETE FROM shadow WHERE device_key = ANY($1)")
                 .bind(keys(&step.cleared))
                 .execute(&mut *transaction)
@@ -80,7 +83,8 @@ impl ShadowStore for Postgres {
 
     async fn reset_shadows(&self) -> Result<()> {
         self.timed(async {
-            let mut transaction = self.pool.begin().await?;
+            let mut lent = self.lend().await?;
+            let mut transaction = lent.begin().await?;
             for statement in ["DELETE FROM shadow", "DELETE FROM cursors WHERE name = 'shadow'"] {
                 sqlx::query(statement).execute(&mut *transaction).await?;
             }
@@ -110,7 +114,7 @@ impl StatusStore for Postgres {
         .bind(now.0)
         .bind(from.0)
         .bind(before.0);
-        self.timed(update.execute(&self.pool)).await?;
+        self.touched(update).await?;
         Ok(())
     }
 
@@ -120,7 +124,7 @@ impl StatusStore for Postgres {
              LEFT JOIN device_activity a USING (device_key) WHERE NOT s.announced ORDER BY s.device_key LIMIT $1",
         )
         .bind(i64::from(limit));
-        let found = self.timed(query.fetch_all(&self.pool)).await?;
+        let found = self.found(query).await?;
         found.iter().map(status).collect()
     }
 
@@ -135,7 +139,7 @@ impl StatusStore for Postgres {
         .bind(devices)
         .bind(changed)
         .bind(online);
-        self.timed(update.execute(&self.pool)).await?;
+        self.touched(update).await?;
         Ok(())
     }
 
@@ -145,7 +149,7 @@ impl StatusStore for Postgres {
              LEFT JOIN device_activity a USING (device_key) WHERE s.device_key = ANY($1)",
         )
         .bind(keys(devices));
-        let found = self.timed(query.fetch_all(&self.pool)).await?;
+        let found = self.found(query).await?;
         found
             .iter()
             .map(|row| status(row).map(|status| (status.device, status)))

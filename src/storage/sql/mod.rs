@@ -20,6 +20,7 @@ use async_trait::async_trait;
 
 use super::{NewAuditEntry, PurgeRequest, RegistryChange, RegistryListener, Result, StoreError};
 use crate::auth::secret_box::SecretBox;
+use crate::domain::ids::DeviceKey;
 pub(super) use audit_log::insert as audit_entry;
 use changes::{Change, Outcome};
 pub(super) use statement::{Columns, Statement, Value, columns, query, unavailable};
@@ -36,6 +37,8 @@ pub(super) trait Session: Send {
     async fn execute(&mut self, statement: Statement) -> Result<u64>;
     /// The last position that was given, which no other writer raises before this transaction ends.
     async fn last_position(&mut self) -> Result<i64>;
+    /// Whether any node wrote down that it heard a device, as far as this transaction can see.
+    async fn was_heard(&mut self, device: DeviceKey) -> Result<bool>;
     /// Removes one step of old events.
     async fn purge(&mut self, request: PurgeRequest) -> Result<u64>;
 }

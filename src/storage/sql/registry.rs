@@ -1,5 +1,7 @@
 //! Resource spaces, products and devices: reads through the pool, changes through the writer.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -228,6 +230,14 @@ impl<S: SqlStore> Registry for S {
         self.number(search::count(search, &context)).await
     }
 
+    async fn devices_by_status(&self, online_since: Timestamp) -> Result<BTreeMap<String, i64>> {
+        let found = self.rows(search::by_status(S::ACTIVITY, online_since)).await?;
+        found
+            .iter()
+            .map(|row| Ok((row.text("status")?, row.int("devices")?)))
+            .collect()
+    }
+
     async fn devices_by_tag(&self, tags: &AnyTag, page: PageRequest) -> Result<Page<(DeviceKey, DeviceId)>> {
         let conditions = |query: &mut Statement| search::push_any_tag(query, tags);
         let select = "SELECT d.device_key, d.device_id FROM devices d";
@@ -251,6 +261,15 @@ impl<S: SqlStore> Registry for S {
         query.push(" ORDER BY EXISTS (SELECT 1 FROM devices c WHERE c.gateway_key = d.device_key), d.device_key LIMIT ");
         query.push_bind(limit);
         devices(self, query).await
+    }
+
+    async fn end_registration(
+        &self,
+        key: DeviceKey,
+        before: Timestamp,
+        change: Told<Device>,
+    ) -> Result<DeviceDeletion> {
+        self.change(Change::EndRegistration(key, before, change), 0).await
     }
 
     async fn keep_registration(&self, key: DeviceKey) -> Result<()> {

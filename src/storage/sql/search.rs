@@ -165,12 +165,7 @@ fn push_condition(query: &mut Query, condition: &Condition, context: &Context) {
     match condition {
         Condition::Text { field, test } => push_text_field(query, *field, test, context),
         Condition::Status(choice) => {
-            query.push("CASE WHEN d.frozen THEN 'FROZEN' ELSE coalesce((SELECT CASE WHEN a.last_seen_ms >= ");
-            query
-                .push_bind(context.online_since.0)
-                .push(" THEN 'ONLINE' WHEN a.last_seen_ms > 0 THEN 'OFFLINE' END FROM ")
-                .push(context.activity)
-                .push(" a WHERE a.device_key = d.device_key), 'INACTIVE') END");
+            push_status(query, context.activity, context.online_since);
             push_choice(query, choice, |status| status.as_str().to_owned());
         }
         Condition::NodeType(choice) => {
@@ -191,6 +186,24 @@ fn push_condition(query: &mut Query, condition: &Condition, context: &Context) {
             query.push(")");
         }
     }
+}
+
+/// A device's status, as text.
+fn push_status(query: &mut Query, activity: &str, online_since: Timestamp) {
+    query.push("CASE WHEN d.frozen THEN 'FROZEN' ELSE coalesce((SELECT CASE WHEN a.last_seen_ms >= ");
+    query
+        .push_bind(online_since.0)
+        .push(" THEN 'ONLINE' WHEN a.last_seen_ms > 0 THEN 'OFFLINE' END FROM ")
+        .push(activity)
+        .push(" a WHERE a.device_key = d.device_key), 'INACTIVE') END");
+}
+
+/// How many devices there are of each status.
+pub(in crate::storage) fn by_status(activity: &str, online_since: Timestamp) -> Query {
+    let mut query = Query::new("SELECT ");
+    push_status(&mut query, activity, online_since);
+    query.push(" AS status, count(*) AS devices FROM devices d GROUP BY 1");
+    query
 }
 
 fn push_text_field(query: &mut Query, field: TextField, test: &TextTest, context: &Context) {

@@ -159,6 +159,10 @@ impl EventLog for Sqlite {
         Ok(bytes)
     }
 
+    fn takes_writes(&self) -> Result<()> {
+        self.writer.takes_writes()
+    }
+
     async fn close(&self) {
         self.writer.close().await;
     }

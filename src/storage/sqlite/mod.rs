@@ -27,7 +27,7 @@ use super::sql::changes::{Change, Outcome};
 use super::sql::settings::{self, KeyCheck};
 use super::sql::{Listeners, Session, SqlStore, Statement, audit_entry, query, unavailable};
 use super::writer::{Writer, WriterLimits};
-use super::{NewAuditEntry, Result as StoreResult, Stores};
+use super::{Alone, NewAuditEntry, Result as StoreResult, Stores};
 use crate::auth::secret_box::SecretBox;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::Position;
@@ -176,6 +176,7 @@ pub async fn open(
         settings: sqlite.clone(),
         audit: sqlite.clone(),
         users: sqlite,
+        leadership: Arc::new(Alone),
     })
 }
 

@@ -5,6 +5,7 @@ use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::unavailable;
+use crate::domain::ids::DeviceKey;
 use crate::storage::sql::{Session, Statement, columns, query};
 use crate::storage::{PurgeRequest, Result};
 
@@ -30,6 +31,11 @@ impl Session for SqliteConnection {
     }
 
     /// The oldest rows of one step that are too old, or all of the step while the file holds too much.
+    /// Activity is in the other file, which one program has to itself: it asked there before.
+    async fn was_heard(&mut self, _: DeviceKey) -> Result<bool> {
+        Ok(false)
+    }
+
     async fn purge(&mut self, request: PurgeRequest) -> Result<u64> {
         let before = match request.max_bytes {
             Some(max) if used_bytes(self).await? > max => i64::MAX,

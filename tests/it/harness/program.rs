@@ -286,9 +286,12 @@ impl Gate {
             "--data-dir",
             folder,
         ];
-        let storage = self.environment.iter().find(|(name, _)| name == STORAGE_URL);
-        let storage = storage.map(|(name, url)| (name.as_str(), url.as_str()));
-        let output = program_output(&arguments, storage.as_slice());
+        let storage = |name: &str| name == STORAGE_URL || name == "FIELDGATE__SECRETS__KEY";
+        let storage = self.environment.iter().filter(|(name, _)| storage(name));
+        let storage: Vec<_> = storage
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let output = program_output(&arguments, &storage);
         assert!(output.status.success(), "{output:?}");
         let made: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         let text = |name: &str| made[name].as_str().unwrap().to_owned();

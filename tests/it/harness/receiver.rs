@@ -1,7 +1,8 @@
 //! An application's side: takes pushes over HTTP/1.1, plain or over TLS, keeps them, and answers as told.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver as Inbox, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -47,6 +48,8 @@ pub enum Reaction {
     Late(Duration),
     /// Closes the connection without an answer.
     Reset,
+    /// Answers nothing for as long as the client waits.
+    Hang,
 }
 
 type React = Box<dyn FnMut(&Push) -> Reaction + Send>;
@@ -56,6 +59,7 @@ pub struct Receiver {
     pub address: SocketAddr,
     pushes: Mutex<Inbox<Push>>,
     react: Arc<Mutex<React>>,
+    open: Arc<AtomicUsize>,
 }
 
 impl Receiver {
@@ -70,17 +74,23 @@ impl Receiver {
         let (send, pushes) = channel();
         let react: React = Box::new(|_| Reaction::Answer(200));
         let react = Arc::new(Mutex::new(react));
-        let reacting = react.clone();
+        let (reacting, open) = (react.clone(), Arc::new(AtomicUsize::new(0)));
+        let counted = open.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let (send, tls, react) = (send.clone(), tls.clone(), reacting.clone());
-                std::thread::spawn(move || serve_over(stream, tls, &send, &react));
+                let served = Served::count(&counted);
+                std::thread::spawn(move || {
+                    serve_over(stream, tls, &send, &react);
+                    drop(served);
+                });
             }
         });
         Self {
             address,
             pushes: Mutex::new(pushes),
             react,
+            open,
         }
     }
 
@@ -107,9 +117,38 @@ impl Receiver {
         assert!(self.pushes.lock().unwrap().recv_timeout(NEVER).is_err());
     }
 
+    /// Waits until everything that clients who are gone had sent was read.
+    pub fn until_all_are_gone(&self) {
+        // Connections are taken in their order: once this one ends, none is left that came before it.
+        let mut last = TcpStream::connect(self.address).unwrap();
+        last.shutdown(Shutdown::Write).unwrap();
+        let _ = last.read(&mut [0; 1]);
+        let end = Instant::now() + SOON;
+        while self.open.load(Ordering::SeqCst) > 0 {
+            assert!(Instant::now() < end, "a client is still there");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// What came since this was last asked.
     pub fn taken(&self) -> Vec<Push> {
         self.pushes.lock().unwrap().try_iter().collect()
+    }
+}
+
+/// A connection that is being served.
+struct Served(Arc<AtomicUsize>);
+
+impl Served {
+    fn count(open: &Arc<AtomicUsize>) -> Self {
+        open.fetch_add(1, Ordering::SeqCst);
+        Self(open.clone())
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -141,6 +180,10 @@ fn serve(mut stream: impl Read + Write, pushes: &Sender<Push>, react: &Mutex<Rea
                 200
             }
             Reaction::Reset => return,
+            Reaction::Hang => {
+                while stream.read(&mut [0; 64]).is_ok_and(|read| read > 0) {}
+                return;
+            }
         };
         let answer = format!("HTTP/1.1 {status} Told\r\nContent-Length: 0\r\n\r\n");
         if stream.write_all(answer.as_bytes()).is_err() || stream.flush().is_err() {

@@ -9,7 +9,7 @@ use crate::http::extract::principal::Writer;
 use crate::http::management::{ManagementState, change};
 use crate::storage::{AppDeletion, Payload};
 
-/// Deletes a resource space that has no products and is not the default one.
+/// Deletes a resource space that is not the default one and that no product, rule or CA belongs to.
 #[utoipa::path(
     delete, path = "/apps/{app_id}", operation_id = "delete_application", tag = "applications",
     responses((status = NO_CONTENT)),
@@ -26,5 +26,12 @@ pub async fn handle(
         AppDeletion::NotFound => Err(missing(app_id.as_str())),
         AppDeletion::IsDefault => Err(ErrorKind::APP_IS_DEFAULT.into()),
         AppDeletion::HasProducts => Err(ErrorKind::APP_IN_USE.into()),
+        AppDeletion::HasRule(rule_id) => {
+            Err(ApiError::new(ErrorKind::APP_NAMED, format!("rule_id: {rule_id}")))
+        }
+        AppDeletion::HasCertificate(id) => Err(ApiError::new(
+            ErrorKind::APP_NAMED,
+            format!("certificate_id: {id}"),
+        )),
     }
 }

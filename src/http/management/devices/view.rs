@@ -147,13 +147,12 @@ impl DeviceSummary {
     }
 }
 
-/// A device as the API shows it; its event is the same without `auth_info`.
+/// A device as the API shows it; its event is the same without secrets.
 #[derive(Serialize, ToSchema)]
 pub(in super::super) struct DeviceView {
     #[serde(flatten)]
     summary: DeviceSummary,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    auth_info: Option<AuthInfo>,
+    auth_info: AuthInfo,
     create_time: String,
     /// When the status last changed, like `2026-11-23T08:15:30.250Z`; absent where it was never heard.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -201,6 +200,14 @@ impl AuthInfo {
             timeout: None,
         }
     }
+
+    fn without_secrets(device: &Device) -> Self {
+        Self {
+            secret: None,
+            secondary_secret: None,
+            ..Self::of(device)
+        }
+    }
 }
 
 impl DeviceView {
@@ -212,10 +219,10 @@ impl DeviceView {
     ) -> std::result::Result<Self, ApiError> {
         let heard = Heard::of(state, device).await?;
         Ok(Self {
-            auth_info: Some(AuthInfo {
+            auth_info: AuthInfo {
                 timeout,
                 ..AuthInfo::of(device)
-            }),
+            },
             ..Self::event(device, &heard)?
         })
     }
@@ -226,7 +233,7 @@ impl DeviceView {
         let extension_info = extension_info.transpose();
         Ok(Self {
             summary: DeviceSummary::new(device, heard),
-            auth_info: None,
+            auth_info: AuthInfo::without_secrets(device),
             create_time: event_time::compact(device.created),
             connection_status_update_time: heard.status_changed.map(event_time::with_millis),
             active_time: heard.first_seen.map(event_time::with_millis),

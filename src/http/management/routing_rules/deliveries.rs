@@ -64,6 +64,9 @@ pub async fn handle(
     _: Reader,
     EventPath(position): EventPath,
 ) -> Result<Json<EventDeliveries>, ApiError> {
+    if !state.routing.is_at_work() {
+        return Err(super::upkeep::not_yet());
+    }
     let found = state.routing.deliveries(position).await?;
     let found = found.ok_or_else(|| missing(&position.0.to_string()))?;
     Ok(Json(EventDeliveries {

@@ -4,6 +4,7 @@ mod action_view;
 pub mod backlog;
 pub mod create_action;
 pub mod create_rule;
+mod dead_letter_users;
 pub mod delete_action;
 pub mod delete_rule;
 pub mod deliveries;

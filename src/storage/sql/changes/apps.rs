@@ -1,8 +1,8 @@
 //! Resource spaces.
 
-use super::super::{Session, Statement, rows};
+use super::super::{Columns, Session, Statement, rows};
 use super::Changes;
-use crate::domain::ids::AppId;
+use crate::domain::ids::{AppId, CertificateId, RuleId};
 use crate::storage::{App, AppDeletion, Change as Told, Result};
 
 impl<S: Session> Changes<'_, S> {
@@ -56,6 +56,19 @@ impl<S: Session> Changes<'_, S> {
             Statement::new("SELECT 1 FROM products JOIN apps USING (app_key) WHERE app_id = $1 LIMIT 1");
         if self.first(used.bind(app_id.as_str())).await?.is_some() {
             return Ok(AppDeletion::HasProducts);
+        }
+        let rule = Statement::new("SELECT rule_id FROM rules WHERE app_id = $1 ORDER BY rule_key LIMIT 1");
+        if let Some(row) = self.first(rule.bind(app_id.as_str())).await? {
+            return Ok(AppDeletion::HasRule(rows::id(RuleId::parse(
+                &row.text("rule_id")?,
+            ))?));
+        }
+        let certificate = Statement::new(
+            "SELECT certificate_id FROM ca_certificates WHERE app_id = $1 ORDER BY certificate_key LIMIT 1",
+        );
+        if let Some(row) = self.first(certificate.bind(app_id.as_str())).await? {
+            let id = CertificateId::parse(&row.text("certificate_id")?);
+            return Ok(AppDeletion::HasCertificate(rows::id(id)?));
         }
         let delete = Statement::new("DELETE FROM apps WHERE app_id = $1").bind(app_id.as_str());
         self.session.execute(delete).await?;

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::super::{Session, Statement, rows};
 use super::Changes;
 use crate::auth::secret::Secret;
+use crate::domain::clock::Timestamp;
 use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::ids::{DeviceId, DeviceKey, Position};
 use crate::domain::shadow::KINDS;
@@ -188,6 +189,24 @@ impl<S: Session> Changes<'_, S> {
         }
         self.changed(EventKind::DeviceDeleted, &device, told).await?;
         Ok(DeviceDeletion::Deleted)
+    }
+
+    /// Looks once more: another node may have heard the device, and its registration may have been changed.
+    pub(super) async fn end_registration(
+        &mut self,
+        key: DeviceKey,
+        before: Timestamp,
+        told: Told<Device>,
+    ) -> Result<DeviceDeletion> {
+        let ran_out = Statement::new(
+            "SELECT 1 FROM devices WHERE device_key = $1 AND timeout_seconds > 0
+             AND created_ms + timeout_seconds * 1000 < $2",
+        );
+        let ran_out = self.first(ran_out.bind(key.0).bind(before.0)).await?;
+        if ran_out.is_none() || self.session.was_heard(key).await? {
+            return Ok(DeviceDeletion::NotFound);
+        }
+        self.delete_device(key, told).await
     }
 
     async fn has_children(&mut self, key: DeviceKey) -> Result<bool> {

@@ -47,6 +47,7 @@ pub(crate) enum Change {
     UnbindTags(DeviceKey, Vec<String>, Told<Device>),
     TellShadow(DeviceKey, EventKind, Option<Position>, Told<Device>),
     KeepRegistration(DeviceKey),
+    EndRegistration(DeviceKey, Timestamp, Told<Device>),
     Routing(Box<RoutingChange>, Told<()>),
     Audit(Box<NewAuditEntry>),
     Purge(PurgeRequest),
@@ -185,6 +186,9 @@ impl<'a, S: Session> Changes<'a, S> {
                 self.change_shadow(key, kind, unless_since, told).await?.into()
             }
             Change::KeepRegistration(key) => self.keep_registration(key).await?.into(),
+            Change::EndRegistration(key, before, told) => {
+                self.end_registration(key, before, told).await?.into()
+            }
             Change::Routing(change, told) => self.change_routing(*change, told).await?.into(),
             Change::Audit(entry) => self.note(&entry).await?.into(),
             Change::Purge(request) => self.session.purge(request).await?.into(),

@@ -66,9 +66,12 @@ fn no_letter(letter_id: &str) -> ApiError {
     ApiError::new(ErrorKind::NO_LETTER, format!("letter_id: {letter_id}"))
 }
 
-/// An action that is there and does not run: it was made, or is being deleted, in this moment.
-fn not_yet() -> ApiError {
-    ApiError::new(ErrorKind::UNAVAILABLE, "The action does not run yet, try again.")
+/// An action that is there and does not run: it was made, or is being deleted, in this moment, or another node runs it.
+pub(super) fn not_yet() -> ApiError {
+    ApiError::new(
+        ErrorKind::UNAVAILABLE,
+        "The action does not run yet on this node, try again, or ask the node that forwards.",
+    )
 }
 
 /// Tells the audit log what was done where no transaction of the registry does.

@@ -12,7 +12,6 @@ use crate::http::extract::principal::Reader;
 use crate::http::management::ManagementState;
 use crate::http::schema::{choice, documented};
 use crate::routing::ActionState;
-use crate::routing::dispatcher::TargetState;
 
 documented! {
     /// How the action fares.
@@ -56,15 +55,11 @@ pub struct ActionStateView {
 
 impl ActionStateView {
     fn of(state: ActionState) -> Self {
+        let name = state.name();
         let standing = state.standing;
         let counters = standing.counters;
         Self {
-            state: match standing.target {
-                _ if standing.paused => "paused",
-                TargetState::Healthy => "healthy",
-                TargetState::Retrying => "retrying",
-                TargetState::Refused => "refused",
-            },
+            state: name,
             since: event_time::with_millis(standing.since),
             last_error: standing.last_error,
             taken: counters.taken,

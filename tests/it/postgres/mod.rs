@@ -1,165 +1,34 @@
-//! The program over PostgreSQL when the server goes away: killed and started again, or replaced by its synchronous standby
-//! under the same address. `FIELDGATE_TEST_POSTGRES` says that servers can be had; `scripts/test` sets it.
+//! The program over PostgreSQL when the server goes away: killed and started again, replaced by its synchronous standby
+//! under the same address, or behind a network that cuts connections or falls silent; and what concerns PostgreSQL alone. `FIELDGATE_TEST_POSTGRES` says that servers can be had; `scripts/test` sets it.
 
-use std::collections::HashSet;
-use std::net::{TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Command, Stdio};
+mod address;
+mod encryption;
+mod network;
+mod nodes;
+mod server;
+
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use crate::database::{Database, server};
 use crate::harness::{ACTIONS, Gate, Receiver, command};
+use address::Address;
+use server::Server;
 
 const DEVICES: usize = 6;
 const SECRET: &str = "s3cret-of-the-device";
-
-/// A server of one test, in a folder of its own.
-struct Server {
-    folder: String,
-    port: u16,
-}
-
-/// Runs a line with what the scripts share.
-fn script(line: &str) -> String {
-    let output = Command::new("bash")
-        .args(["-c", &format!("set -e; source scripts/lib.sh; {line}")])
-        .stderr(Stdio::inherit())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{line}");
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
-
-impl Server {
-    fn start(folder: &Path) -> Self {
-        let folder = folder.join("server").display().to_string();
-        let url = script(&format!("start_postgres {folder} >&2; echo $POSTGRES_URL"));
-        let port = url.rsplit_once(':').unwrap().1.split('/').next().unwrap();
-        Self {
-            port: port.parse().unwrap(),
-            folder,
-        }
-    }
-
-    /// A standby whose disk every commit waits for.
-    fn standby(&self) -> Self {
-        let folder = format!("{}.standby", self.folder);
-        let port = script(&format!(
-            "as_root mkdir {folder}; as_root chown postgres {folder}
-             postgres_do pg_basebackup -h 127.0.0.1 -p {} -U postgres -D {folder}/data -R >&2
-             port=$(free_port)
-             printf \"port = $port\\nunix_socket_directories = '{folder}'\\n\" | as_root tee -a {folder}/data/postgresql.conf >/dev/null
-             postgres_do pg_ctl -D {folder}/data -l {folder}/log -w start >/dev/null
-             echo $port",
-            self.port
-        ));
-        self.sql("ALTER SYSTEM SET synchronous_standby_names = '*'");
-        self.sql("SELECT pg_reload_conf()");
-        let port = port.parse().unwrap();
-        let end = Instant::now() + Duration::from_secs(20);
-        while self.sql("SELECT sync_state FROM pg_stat_replication") != "sync" {
-            assert!(Instant::now() < end, "the standby is not synchronous");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Self { folder, port }
-    }
-
-    fn sql(&self, statement: &str) -> String {
-        let port = self.port.to_string();
-        let output = Command::new("psql")
-            .args([
-                "-h",
-                "127.0.0.1",
-                "-p",
-                &port,
-                "-U",
-                "postgres",
-                "-Atqc",
-                statement,
-            ])
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{statement}: {output:?}");
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
-    }
-
-    /// `SIGKILL` to all of it.
-    fn kill(&self) {
-        script(&format!(
-            "first=$(as_root head -1 {0}/data/postmaster.pid); as_root kill -KILL $first $(pgrep -P $first)
-             while pgrep -P $first >/dev/null; do sleep 0.05; done
-             as_root rm -f {0}/data/postmaster.pid",
-            self.folder
-        ));
-    }
-
-    fn start_again(&self) {
-        // A process that was being made during the kill holds the memory until it sees that its parent is gone.
-        script(&format!(
-            "for attempt in 1 2 3 4 5; do
-                 if postgres_do pg_ctl -D {0}/data -l {0}/log -w start >/dev/null; then exit 0; fi
-                 sleep 1
-             done
-             as_root tail -20 {0}/log >&2
-             exit 1",
-            self.folder
-        ));
-    }
-
-    fn promote(&self) {
-        script(&format!(
-            "postgres_do pg_ctl -D {}/data -w promote >/dev/null",
-            self.folder
-        ));
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        script(&format!("stop_postgres {}", self.folder));
-    }
-}
-
-/// An address that leads to one server, then to another.
-struct Address {
-    port: u16,
-    target: AtomicU16,
-}
-
-impl Address {
-    fn of(server: &Server) -> &'static Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address: &'static Self = Box::leak(Box::new(Self {
-            port: listener.local_addr().unwrap().port(),
-            target: AtomicU16::new(server.port),
-        }));
-        std::thread::spawn(move || {
-            for near in listener.incoming().map_while(Result::ok) {
-                let Ok(far) = TcpStream::connect(("127.0.0.1", address.target.load(Ordering::SeqCst))) else {
-                    continue;
-                };
-                for (mut from, mut to) in [(near.try_clone().unwrap(), far.try_clone().unwrap()), (far, near)]
-                {
-                    std::thread::spawn(move || {
-                        let _ = std::io::copy(&mut from, &mut to);
-                        let _ = to.shutdown(std::net::Shutdown::Both);
-                    });
-                }
-            }
-        });
-        address
-    }
-}
 
 /// What reports came to.
 #[derive(Default)]
 struct Told {
     acknowledged: Mutex<Vec<u64>>,
     refused: AtomicU64,
+    /// The longest that one waited for its answer.
+    slowest_ms: AtomicU64,
     stop: AtomicBool,
 }
 
@@ -177,11 +46,13 @@ fn load(gate: &Gate, device: &str, token: &str, next: &AtomicU64, told: &Told) {
     let mut wire = gate.device_wire();
     while !told.stop.load(Ordering::Relaxed) {
         let number = next.fetch_add(1, Ordering::Relaxed);
-        let body = number.to_string();
+        let (body, asked) = (number.to_string(), Instant::now());
         let Ok(reply) = wire.try_call("POST", &path, &[("access_token", token)], body.as_bytes()) else {
             wire = gate.device_wire();
             continue;
         };
+        let waited = u64::try_from(asked.elapsed().as_millis()).unwrap();
+        told.slowest_ms.fetch_max(waited, Ordering::Relaxed);
         if reply.status == 200 {
             told.acknowledged.lock().unwrap().push(number);
         } else {
@@ -205,8 +76,8 @@ fn wait_until_ready(gate: &Gate, status: u16) {
     }
 }
 
-/// Load before, during and after `outage`, with one program that is never started again.
-fn survives(gate: &Gate, outage: impl Fn(&Told)) {
+/// Load before, during and after `outage`, with one program that is never started again; answers the numbers that are stored.
+fn survives(gate: &Gate, outage: impl Fn(&Told)) -> HashSet<u64> {
     let devices: Vec<_> = (0..DEVICES).map(|number| format!("d{number}")).collect();
     for device in &devices {
         gate.device(device, SECRET, None);
@@ -231,9 +102,9 @@ fn survives(gate: &Gate, outage: impl Fn(&Told)) {
         }
     }
     let acknowledged = told.acknowledged.into_inner().unwrap();
-    let refused = told.refused.into_inner();
+    let (refused, slowest_ms) = (told.refused.into_inner(), told.slowest_ms.into_inner());
     eprintln!(
-        "{} acknowledged, {refused} refused, {} stored",
+        "{} acknowledged, {refused} refused, {} stored, the slowest answer took {slowest_ms} ms",
         acknowledged.len(),
         stored.len()
     );
@@ -243,6 +114,7 @@ fn survives(gate: &Gate, outage: impl Fn(&Told)) {
         .collect();
     assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
     assert!(refused > 0 && acknowledged.len() > 300, "there was load");
+    stored
 }
 
 fn gate_on(port: u16) -> Gate {
@@ -251,29 +123,8 @@ fn gate_on(port: u16) -> Gate {
         .with("STORAGE__URL", &url)
         .with("STORAGE__CONNECT_TIMEOUT_SECONDS", "2")
         .unlimited()
+        .forwarding()
         .start()
-}
-
-#[test]
-fn ten_programs_started_at_once_migrate_once() {
-    let Some(server) = server() else { return };
-    let database = Database::create(&server);
-    let programs: Vec<_> = (0..10)
-        .map(|_| {
-            command()
-                .arg("migrate")
-                .env("FIELDGATE__STORAGE__URL", database.url())
-                .env("FIELDGATE__SECRETS__KEY", "5a".repeat(32))
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()
-                .unwrap()
-        })
-        .collect();
-    for program in programs {
-        let output = program.wait_with_output().unwrap();
-        assert!(output.status.success(), "{output:?}");
-    }
 }
 
 #[test]
@@ -299,6 +150,39 @@ fn a_killed_server_that_comes_back_has_everything_that_was_acknowledged() {
 }
 
 #[test]
+fn a_killed_server_that_comes_back_loses_nothing_on_its_way_to_a_target() {
+    if server().is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let gate = gate_on(server.port);
+    let target = Receiver::start();
+    let messages = json!({"subject": {"resource": "device.message", "event": "report"}});
+    let action_id = gate.forward(&messages, &target.url());
+    let stored = survives(&gate, |_| {
+        for _ in 0..3 {
+            server.kill();
+            wait_until_ready(&gate, 503);
+            std::thread::sleep(Duration::from_secs(3));
+            server.start_again();
+            wait_until_ready(&gate, 200);
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    });
+    let state = gate.until_state(&action_id, |state| state["delivered"] == stored.len());
+    assert_eq!(state["pending"], 0, "{state}");
+    let mut came = HashMap::<u64, u32>::new();
+    for push in target.taken() {
+        let number = push.json()["notify_data"]["body"]["content"].as_u64().unwrap();
+        *came.entry(number).or_default() += 1;
+    }
+    // The program was there all the time and knows what it delivered.
+    let expected: HashMap<_, _> = stored.into_iter().map(|number| (number, 1)).collect();
+    assert!(came == expected, "{} came of {}", came.len(), expected.len());
+}
+
+#[test]
 fn a_promoted_synchronous_standby_has_everything_that_was_acknowledged() {
     if server().is_none() {
         return;
@@ -310,7 +194,7 @@ fn a_promoted_synchronous_standby_has_everything_that_was_acknowledged() {
     let gate = gate_on(address.port);
     survives(&gate, |_| {
         primary.kill();
-        address.target.store(standby.port, Ordering::SeqCst);
+        address.lead_to(&standby);
         // A standby that is not promoted yet takes no writes, and is not taken for ready.
         std::thread::sleep(Duration::from_millis(500));
         assert_eq!(ready(&gate), 503);
