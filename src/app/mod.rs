@@ -1,5 +1,6 @@
 //! The composition root: from a configuration to a running instance. The one place that names concrete backends.
 
+mod console;
 mod copy;
 mod followers;
 mod stores;
@@ -15,14 +16,13 @@ use crate::auth::access_token::TokenKey;
 use crate::auth::api_token::ApiTokenKey;
 use crate::auth::secret_box::MasterKey;
 use crate::config::{Config, RoutingConfig};
-use crate::console::{Console, ConsoleSettings};
 use crate::domain::clock::{Clock, SystemClock, Timestamp};
 use crate::domain::shadow::ShadowLimits;
 use crate::files;
 use crate::history::{Feed, FeedSettings, History};
 use crate::http::device::{self, DeviceState};
 use crate::http::management::{self, InstanceFacts, ManagementState, Readers};
-use crate::http::{BodyBudget, InProcess, Readiness, Routes, unrouted_answer};
+use crate::http::{BodyBudget, Readiness, Routes, unrouted_answer};
 use crate::ingest::{ActivityBook, Ingest, IngestSettings, LimitSettings, PasswordSettings};
 use crate::lifecycle::{self, Lifecycle};
 use crate::observability::Metrics;
@@ -218,7 +218,7 @@ impl App {
         lifecycle.spawn("rates", take_steps(rates, lifecycle.token()));
         Ok(Self {
             device: device::router(DeviceState { ingest, bodies }, clock, metrics.clone()),
-            management: with_console(&config, state, metrics.clone()),
+            management: console::beside_api(&config, state, metrics.clone()),
             config,
             lifecycle,
             stores,
@@ -371,24 +371,6 @@ fn streams(config: &Config, stores: &Stores, metrics: Arc<Metrics>) -> Readers {
     };
     let feed = Feed::new(stores, settings);
     Readers::new(feed, stores.settings.clone(), metrics, config.stream.max_streams)
-}
-
-/// The management listener's routes: the API, and the console, which calls the API inside the process.
-fn with_console(config: &Config, state: ManagementState, metrics: Arc<Metrics>) -> Routes {
-    let api = management::router(state.clone(), None);
-    let console = Console::new(ConsoleSettings {
-        stores: state.stores.clone(),
-        api: InProcess::new(api, &state.project_id),
-        project_id: state.project_id.clone(),
-        device_host: device_host(config),
-        clock: state.clock.clone(),
-        bodies: state.bodies.clone(),
-        metrics,
-        session_ms: i64::from(config.console.session_hours) * 3_600_000,
-        trials: password_settings(config),
-        tracked_callers: config.limits.tracked_callers,
-    });
-    management::router(state, Some(console.router()))
 }
 
 fn password_settings(config: &Config) -> PasswordSettings {
