@@ -9,6 +9,7 @@ RUN mkdir src benches \
     && touch src/lib.rs \
     && cargo build --release --locked --bin fieldgate \
     && rm -r src target/release/fieldgate target/release/deps/*fieldgate* target/release/.fingerprint/fieldgate-*
+COPY askama.toml ./
 COPY src src
 COPY config config
 COPY migrations migrations

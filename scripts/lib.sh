@@ -33,6 +33,14 @@ python_environment() {
     cp "$2" "$1/requirements.txt"
 }
 
+# node_packages FOLDER installs exactly the packages of its lock file, once for each content of that; none of their scripts runs.
+node_packages() {
+    cmp -s "$1/package-lock.json" "$1/node_modules/installed-lock.json" && return
+    say "the packages of $1"
+    npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel error
+    cp "$1/package-lock.json" "$1/node_modules/installed-lock.json"
+}
+
 install_packages() {
     local missing=("$@") answer
     [ ${#missing[@]} = 0 ] && return

@@ -10,6 +10,8 @@ pub mod cli;
 
 pub mod app;
 
+pub mod console;
+
 pub mod http;
 
 pub mod routing;

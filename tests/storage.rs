@@ -39,6 +39,8 @@ mod statuses;
 mod tags;
 #[path = "storage/updates.rs"]
 mod updates;
+#[path = "storage/users.rs"]
+mod users;
 #[path = "storage/writers.rs"]
 mod writers;
 
@@ -100,6 +102,9 @@ macro_rules! contract {
             audit::what_is_done_to_keys_is_noted,
             audit::entries_are_filtered_and_paged,
             audit::retention_alone_takes_entries_away,
+            users::users_are_added_once_listed_changed_and_deleted,
+            users::a_session_ends_with_its_time_its_user_and_its_password,
+            users::sessions_are_listed_and_forgotten,
             shadows::a_shadows_change_is_an_event_that_knows_what_it_overtakes,
             shadows::of_changes_at_once_on_one_version_one_is_done,
             shadows::events_of_some_kinds_are_read_in_order,

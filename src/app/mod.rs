@@ -1,5 +1,6 @@
 //! The composition root: from a configuration to a running instance. The one place that names concrete backends.
 
+mod console;
 mod copy;
 mod followers;
 mod stores;
@@ -217,7 +218,7 @@ impl App {
         lifecycle.spawn("rates", take_steps(rates, lifecycle.token()));
         Ok(Self {
             device: device::router(DeviceState { ingest, bodies }, clock, metrics.clone()),
-            management: management::router(state),
+            management: console::beside_api(&config, state, metrics.clone()),
             config,
             lifecycle,
             stores,
@@ -372,6 +373,14 @@ fn streams(config: &Config, stores: &Stores, metrics: Arc<Metrics>) -> Readers {
     Readers::new(feed, stores.settings.clone(), metrics, config.stream.max_streams)
 }
 
+fn password_settings(config: &Config) -> PasswordSettings {
+    PasswordSettings {
+        tries: config.limits.wrong_password_tries,
+        ids: config.limits.wrong_password_ids,
+        max_delay_seconds: config.limits.wrong_password_max_delay_seconds,
+    }
+}
+
 fn limit_settings(config: &Config) -> LimitSettings {
     let limits = &config.limits;
     LimitSettings {
@@ -379,11 +388,7 @@ fn limit_settings(config: &Config) -> LimitSettings {
         instance_requests_per_second: limits.instance_requests_per_second,
         device_auth_per_minute: limits.device_auth_per_minute,
         tracked_callers: limits.tracked_callers,
-        passwords: PasswordSettings {
-            tries: limits.wrong_password_tries,
-            ids: limits.wrong_password_ids,
-            max_delay_seconds: limits.wrong_password_max_delay_seconds,
-        },
+        passwords: password_settings(config),
     }
 }
 

@@ -2,15 +2,14 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{Outcome, PlaceArgs, print, runtime};
+use super::{Failure, Outcome, PlaceArgs, noted, print, runtime};
 use crate::app;
 use crate::auth::access_key::{Role, generate};
-use crate::auth::secret::random_bytes;
+use crate::auth::secret::RandomError;
 use crate::config::Config;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::event_time;
-use crate::domain::ids::RequestId;
-use crate::storage::{AccessKey, DONE, Deed, ListedKey, NewAuditEntry, Stores};
+use crate::storage::{AccessKey, ListedKey, NewAuditEntry, Stores};
 
 #[derive(Args)]
 pub(super) struct KeysArgs {
@@ -76,8 +75,6 @@ enum Format {
     Json,
 }
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
-
 pub(super) fn run(args: &KeysArgs) -> Outcome {
     let config = match &args.command {
         KeysCommand::Create(CreateArgs { place, .. })
@@ -110,19 +107,27 @@ async fn answer(command: &KeysCommand, stores: &Stores) -> Result<String, Failur
         KeysCommand::List(args) => return Ok(show(&settings.list_keys().await?, args.format)),
         KeysCommand::Disable(args) => {
             let found = settings
-                .set_key_disabled(&args.access_key, true, &noted("disable_key", &args.access_key)?)
+                .set_key_disabled(
+                    &args.access_key,
+                    true,
+                    &noted_of("disable_key", &args.access_key)?,
+                )
                 .await?;
             (args, found, "is disabled")
         }
         KeysCommand::Enable(args) => {
             let found = settings
-                .set_key_disabled(&args.access_key, false, &noted("enable_key", &args.access_key)?)
+                .set_key_disabled(
+                    &args.access_key,
+                    false,
+                    &noted_of("enable_key", &args.access_key)?,
+                )
                 .await?;
             (args, found, "is enabled")
         }
         KeysCommand::Delete(args) => {
             let found = settings
-                .delete_key(&args.access_key, &noted("delete_key", &args.access_key)?)
+                .delete_key(&args.access_key, &noted_of("delete_key", &args.access_key)?)
                 .await?;
             (args, found, "is deleted")
         }
@@ -195,23 +200,11 @@ pub(super) async fn create(stores: &Stores, name: &str, role: Role) -> Result<Ac
         disabled: false,
         created: SystemClock.now(),
     };
-    let noted = noted("create_key", &key.access_key)?;
+    let noted = noted_of("create_key", &key.access_key)?;
     stores.settings.create_key(&key, &noted).await?;
     Ok(key)
 }
 
-/// What the audit log says of a command's deed.
-fn noted(action: &str, access_key: &str) -> Result<NewAuditEntry, Failure> {
-    let at = SystemClock.now();
-    Ok(NewAuditEntry {
-        at,
-        request_id: RequestId::new(at, random_bytes()?),
-        deed: Deed {
-            actor: "command line".to_owned(),
-            action: action.to_owned(),
-            resource: format!("/keys/{access_key}"),
-            from: "local".to_owned(),
-        },
-        outcome: DONE.to_owned(),
-    })
+fn noted_of(action: &str, access_key: &str) -> Result<NewAuditEntry, RandomError> {
+    noted(action, format!("/keys/{access_key}"))
 }

@@ -14,6 +14,7 @@ mod serve;
 mod simulate;
 mod tail;
 mod times;
+mod users;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -21,7 +22,11 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
+use crate::auth::secret::{RandomError, random_bytes};
 use crate::config::{self, Config, ConfigError};
+use crate::domain::clock::{Clock, SystemClock};
+use crate::domain::ids::RequestId;
+use crate::storage::{DONE, Deed, NewAuditEntry};
 
 /// The command line.
 #[derive(Parser)]
@@ -43,6 +48,8 @@ enum Command {
     Quickstart(quickstart::QuickstartArgs),
     /// Manage the access keys of the management API
     Keys(keys::KeysArgs),
+    /// Manage the users of the console
+    Users(users::UsersArgs),
     /// Check the configuration and print it as it takes effect, secrets hidden
     CheckConfig(ConfigArgs),
     /// Copy everything from SQLite into an empty PostgreSQL database, and compare
@@ -81,7 +88,10 @@ struct PlaceArgs {
 }
 
 /// What a subcommand answers; the text is for the person at the terminal.
-type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+type Outcome = Result<(), Failure>;
+
+/// Why a subcommand did not do what it was asked.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Parses the command line, runs what it says, answers the exit code.
 pub fn run() -> ExitCode {
@@ -90,6 +100,7 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Quickstart(args) => quickstart::run(&args),
         Command::Keys(args) => keys::run(&args),
+        Command::Users(args) => users::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
         Command::Copy(args) => copy::run(&args),
         Command::Migrate(args) => migrate::run(&args),
@@ -185,6 +196,22 @@ fn runtime(config: &Config) -> std::io::Result<tokio::runtime::Runtime> {
         builder.worker_threads(config.server.worker_threads);
     }
     builder.enable_all().build()
+}
+
+/// What the audit log says of a command's deed.
+fn noted(action: &str, resource: String) -> Result<NewAuditEntry, RandomError> {
+    let at = SystemClock.now();
+    Ok(NewAuditEntry {
+        at,
+        request_id: RequestId::new(at, random_bytes()?),
+        deed: Deed {
+            actor: "command line".to_owned(),
+            action: action.to_owned(),
+            resource,
+            from: "local".to_owned(),
+        },
+        outcome: DONE.to_owned(),
+    })
 }
 
 /// Writes to standard output; a reader that went away is no error.

@@ -8,9 +8,11 @@ use clap::Args;
 use http::{Method, StatusCode};
 use toml::{Table, Value};
 
-use super::{Outcome, keys, print, print_listening, raise_file_limit, runtime, shown};
+use super::{Failure, Outcome, keys, print, print_listening, raise_file_limit, runtime, shown, users};
 use crate::app::App;
 use crate::auth::access_key::{Role, split_token};
+use crate::auth::person::{UserName, UserRole};
+use crate::auth::secret::Secret;
 use crate::config::{self, Config, ConfigError};
 use crate::domain::clock::{Clock, SystemClock};
 use crate::http::InProcess;
@@ -21,6 +23,9 @@ const PRODUCT: &str = "demo";
 const DEVICE: &str = "demo_meter1";
 const GATEWAY: &str = "demo_gateway1";
 const CHILD: &str = "demo_sensor1";
+
+/// Signs in to the console first.
+const FIRST_USER: &str = "admin";
 
 /// The demo's model.
 const MODEL: &str = r#"[{"service_id":"Meter","service_type":"Meter","properties":[
@@ -110,9 +115,10 @@ struct Demo {
     token: String,
     secret: String,
     gateway_secret: String,
+    /// The password of the console's first user, at the start that made it.
+    password: Option<Secret>,
+    folder: String,
 }
-
-type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 impl Demo {
     /// Makes what is missing through the same routes that everyone uses; goes on with what is there.
@@ -145,6 +151,8 @@ impl Demo {
             token,
             secret,
             gateway_secret,
+            password: first_user(app).await?,
+            folder: folder.display().to_string(),
         })
     }
 
@@ -232,9 +240,35 @@ impl Demo {
                 let _ = writeln!(out, "{line}");
             }
         }
+        out.push_str(&self.console(&management));
         out.push_str("\n# Stop with Ctrl-C. What was stored stays.\n");
         out
     }
+
+    /// Where the console is, and how to get in.
+    fn console(&self, management: &str) -> String {
+        let url = format!("https://{management}/console/");
+        match &self.password {
+            Some(password) => format!(
+                "\n# the console; the password is for one sign-in, which asks for another\n\
+                 console={url} user={FIRST_USER} password={}\n",
+                password.expose()
+            ),
+            None => format!(
+                "\n# the console is at {url}; `fieldgate users reset-password {FIRST_USER} --data-dir {}` lets in again \
+                 who lost the password\n",
+                self.folder
+            ),
+        }
+    }
+}
+
+/// The console's first user, where there is none at all: its one-time password.
+async fn first_user(app: &App) -> Result<Option<Secret>, Failure> {
+    if !app.stores().users.list_users().await?.is_empty() {
+        return Ok(None);
+    }
+    users::add(app.stores(), &UserName::parse(FIRST_USER)?, UserRole::Admin).await
 }
 
 /// The demo's own management key, kept beside the database for the next start.

@@ -236,6 +236,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         return refuse("tls.versions", "must name at least one version");
     }
     for (key, seconds) in [
+        ("console.session_hours", config.console.session_hours.into()),
         (
             "server.handshake_timeout_seconds",
             server.handshake_timeout_seconds,

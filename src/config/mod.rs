@@ -6,7 +6,7 @@ mod sections;
 
 pub use load::{ConfigError, environment, load, load_over, render};
 pub use sections::{
-    Config, DeviceConfig, IngestConfig, LimitsConfig, LogConfig, LogFormat, ManagementConfig,
+    Config, ConsoleConfig, DeviceConfig, IngestConfig, LimitsConfig, LogConfig, LogFormat, ManagementConfig,
     RetentionConfig, RoutingConfig, SecretsConfig, ServerConfig, StorageConfig, StreamConfig, TlsConfig,
     TlsVersion,
 };

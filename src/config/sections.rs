@@ -32,6 +32,8 @@ section! {
         device: DeviceConfig = DeviceConfig::default(),
         /// The management listener.
         management: ManagementConfig = ManagementConfig::default(),
+        /// The operator's console.
+        console: ConsoleConfig = ConsoleConfig::default(),
         /// Certificates and versions.
         tls: TlsConfig = TlsConfig::default(),
         /// Connections.
@@ -74,6 +76,14 @@ section! {
         listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8444)),
         /// How far off a signed request's date may be.
         signature_max_skew_seconds: i64 = 900,
+    }
+}
+
+section! {
+    /// `[console]`
+    ConsoleConfig {
+        /// How long a sign-in holds.
+        session_hours: u32 = 12,
     }
 }
 

@@ -235,26 +235,34 @@ impl ApiError {
         }
     }
 
-    pub(super) fn body(&self) -> String {
-        let ErrorKind(status, code, text) = self.kind;
+    /// The status, and what the caller is told.
+    pub fn told(&self) -> (StatusCode, String) {
+        (self.kind.0, self.message())
+    }
+
+    fn message(&self) -> String {
+        let ErrorKind(status, _, text) = self.kind;
         // What went wrong inside is for the log alone.
         let hidden = status == StatusCode::INTERNAL_SERVER_ERROR;
         let text = match self.number {
             Some(number) => text.replace("%s", &number.to_string()),
             None => text.to_owned(),
         };
-        let error_msg = if hidden || self.detail.is_empty() {
+        if hidden || self.detail.is_empty() {
             text
         } else {
             format!("{text} {}", self.detail)
-        };
+        }
+    }
+
+    pub(super) fn body(&self) -> String {
         let clause = match &self.about {
             About::Clause(fault) => Some(fault),
             _ => None,
         };
         let body = ErrorBody {
-            error_code: code,
-            error_msg,
+            error_code: self.kind.1,
+            error_msg: self.message(),
             clause: clause.map(|at| at.clause),
             position: clause.map(|at| at.fault.position),
             message: clause.map(|at| at.fault.message.clone()),

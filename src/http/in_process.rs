@@ -1,4 +1,5 @@
-//! Calls the management routes beside the socket: for the program's own first steps, which have no key yet.
+//! Calls the management routes beside the socket: for the program's own first steps, which have no key yet, and for the
+//! console, so that what a person does there is validated, refused and noted as every other caller's deed.
 
 use axum::body::Body;
 use http::header::HOST;
@@ -9,8 +10,22 @@ use tower::ServiceExt;
 
 use super::Routes;
 use super::extract::principal::Principal;
+use crate::server::PeerAddress;
 
-/// A caller inside the process, known to be an administrator.
+/// Why a call has no answer: a fault of the program's own, for the log.
+pub type CallFault = Box<dyn std::error::Error + Send + Sync>;
+
+/// For whom a call is made.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Who it is, proved already.
+    pub principal: Principal,
+    /// Where the request came from that asks for it; none is the program itself.
+    pub peer: Option<PeerAddress>,
+}
+
+/// The management routes, called inside the process.
+#[derive(Clone)]
 pub struct InProcess {
     routes: Routes,
     base: String,
@@ -25,22 +40,56 @@ impl InProcess {
         }
     }
 
-    /// Calls `path` (below the project) and answers the status and the JSON of the body.
+    /// Calls `path` (below the project) as the program itself.
     pub async fn call(
         &self,
         method: Method,
         path: &str,
         body: String,
-    ) -> Result<(StatusCode, Value), Box<dyn std::error::Error + Send + Sync>> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.base))
-            .header(HOST, "in-process")
-            .body(Body::from(body))?;
-        request.extensions_mut().insert(Principal::program());
+    ) -> Result<(StatusCode, Value), CallFault> {
+        let caller = Caller {
+            principal: Principal::program(),
+            peer: None,
+        };
+        self.call_as(caller, method, path, body).await
+    }
+
+    /// Calls `path` (below the project) for this caller; answers the status and the JSON of the body, null for none.
+    pub async fn call_as(
+        &self,
+        caller: Caller,
+        method: Method,
+        path: &str,
+        body: String,
+    ) -> Result<(StatusCode, Value), CallFault> {
+        let mut request = request(method, &format!("{}{path}", self.base), body)?;
+        request.extensions_mut().insert(caller.principal);
+        if let Some(peer) = caller.peer {
+            request.extensions_mut().insert(peer);
+        }
+        self.send(request).await
+    }
+
+    /// What `/readyz` answers.
+    pub async fn readiness(&self) -> Result<(StatusCode, Value), CallFault> {
+        self.send(request(Method::GET, "/readyz", String::new())?).await
+    }
+
+    async fn send(&self, request: Request<Body>) -> Result<(StatusCode, Value), CallFault> {
         let response = self.routes.clone().oneshot(request).await?;
         let status = response.status();
         let bytes = response.into_body().collect().await?.to_bytes();
+        if bytes.is_empty() {
+            return Ok((status, Value::Null));
+        }
         Ok((status, serde_json::from_slice(&bytes)?))
     }
+}
+
+fn request(method: Method, uri: &str, body: String) -> Result<Request<Body>, http::Error> {
+    Request::builder()
+        .method(method)
+        .uri(uri)
+        .header(HOST, "in-process")
+        .body(Body::from(body))
 }

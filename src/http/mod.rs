@@ -13,9 +13,10 @@ mod schema;
 mod strict;
 mod unrouted;
 
-pub use extract::body::BodyBudget;
+pub use extract::body::{BodyBudget, CappedBody, SmallBody};
+pub use extract::principal::Principal;
 pub use health::Readiness;
-pub use in_process::InProcess;
+pub use in_process::{CallFault, Caller, InProcess};
 pub use openapi::Document;
 pub use unrouted::unrouted_answer;
 

@@ -187,6 +187,9 @@ fn path_label(path: &str) -> &'static str {
     if path.starts_with("/v5/iot/") {
         return "management";
     }
+    if path.starts_with("/console") {
+        return "console";
+    }
     if path == "/v5/device-auth" {
         return "device-auth";
     }

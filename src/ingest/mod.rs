@@ -25,7 +25,7 @@ use limits::Limits;
 pub use activity::ActivityBook;
 pub use authentication::{AuthenticationRefusal, AuthenticationRequest, IssuedToken, TokenRefusal};
 pub use directory::{DeviceDirectory, KnownDevice, KnownProduct};
-pub use limits::{Limit, LimitReached, LimitSettings, PasswordSettings};
+pub use limits::{Limit, LimitReached, LimitSettings, PasswordSettings, PasswordTrials};
 pub use reporting::ReportRefusal;
 pub use trace::{TraceBook, TracedRequest};
 

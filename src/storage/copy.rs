@@ -57,6 +57,13 @@ pub(super) const TABLES: &[Table] = &[
     table!("access_keys", 1, [
         access_key Text, name Text, role Text, secret Bytes, disabled Flag, created_ms Int,
     ]),
+    table!("users", 1, [
+        user_key Int, name Text, password Text, role Text, must_change Flag, disabled Flag, session_epoch Int,
+        created_ms Int,
+    ]),
+    table!("console_sessions", 1, [
+        fingerprint Bytes, user_key Int, epoch Int, origin Text, created_ms Int, expires_ms Int,
+    ]),
     table!("audit", 1, [
         audit_key Int, at_ms Int, request_id Bytes, actor Text, action Text, resource Text, origin Text, outcome Text,
     ]),
@@ -120,6 +127,7 @@ pub(super) const SEQUENCES: &[(&str, &str)] = &[
     ("products", "product_key"),
     ("device_versions", "version_key"),
     ("devices", "device_key"),
+    ("users", "user_key"),
     ("audit", "audit_key"),
     ("rules", "rule_key"),
     ("actions", "action_key"),

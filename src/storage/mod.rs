@@ -18,6 +18,7 @@ mod settings;
 mod shadow_store;
 mod sql;
 pub mod sqlite;
+mod users;
 pub mod writer;
 
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub use registry::*;
 pub use routing::*;
 pub use settings::*;
 pub use shadow_store::*;
+pub use users::*;
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +96,8 @@ pub struct Stores {
     pub settings: Arc<dyn Settings>,
     /// Who changed what.
     pub audit: Arc<dyn AuditLog>,
+    /// Who signs in to the console.
+    pub users: Arc<dyn Users>,
     /// Which node follows the log.
     pub leadership: Arc<dyn Leadership>,
 }

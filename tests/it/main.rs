@@ -8,6 +8,7 @@
 )]
 
 mod access_matrix;
+mod console;
 mod crash;
 mod crowds;
 #[path = "../common/database.rs"]

@@ -12,6 +12,7 @@ use http::request::Parts;
 use super::attempt::Attempt;
 use super::device::request_id;
 use crate::auth::access_key::{self, Role};
+use crate::auth::person::{UserName, UserRole};
 use crate::domain::ids::RequestId;
 use crate::http::error::{ApiError, ErrorKind};
 use crate::http::management::ManagementState;
@@ -30,9 +31,9 @@ const PLACEHOLDER: &str = "{project_id}";
 /// An authenticated caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
-    /// Its access key; empty for the program itself.
+    /// Its access key; empty for the program itself and for people.
     pub access_key: String,
-    /// The key's name.
+    /// The key's name, or the person's.
     pub name: String,
     /// What it may do.
     pub role: Role,
@@ -45,6 +46,15 @@ impl Principal {
             access_key: String::new(),
             name: "fieldgate".to_owned(),
             role: Role::Admin,
+        }
+    }
+
+    /// Someone who signed in to the console.
+    pub fn person(name: &UserName, role: UserRole) -> Self {
+        Self {
+            access_key: String::new(),
+            name: name.as_str().to_owned(),
+            role: role.in_api(),
         }
     }
 
@@ -74,7 +84,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// The access key that proved it; empty for the program itself.
+    /// The access key that proved it; empty for the program itself and for people.
     pub fn access_key(&self) -> &str {
         &self.principal.access_key
     }

@@ -22,6 +22,7 @@ mod unbuilt;
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::FromRef;
 use axum::middleware::from_fn_with_state;
 use http::Uri;
@@ -254,8 +255,8 @@ pub fn document(device_host: &str) -> serde_json::Result<Document> {
     )
 }
 
-/// The router of the management listener.
-pub fn router(state: ManagementState) -> Routes {
+/// The router of the management listener: the API, and what is served beside it under paths of its own.
+pub fn router(state: ManagementState, beside: Option<Router>) -> Routes {
     let (clock, metrics) = (state.clock.clone(), state.metrics.clone());
     let (routes, _) = paths().split_for_parts();
     let routes = routes
@@ -265,6 +266,10 @@ pub fn router(state: ManagementState) -> Routes {
         .method_not_allowed_fallback(async || ApiError::from(ErrorKind::NO_METHOD))
         .fallback(no_path)
         .with_state(state);
+    let routes = match beside {
+        Some(beside) => routes.merge(beside),
+        None => routes,
+    };
     Logged::new(Strict(routes), clock, metrics, None)
 }
 

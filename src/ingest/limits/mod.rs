@@ -121,20 +121,20 @@ impl Limits {
 
     /// An authentication for a device id, whether such a device exists or not.
     pub fn take_auth(&self, device_id: &DeviceId, from: IpAddr, now: Timestamp) -> Result<(), LimitReached> {
-        let waits = self.passwords.wait_ms(device_id, from, now);
+        let waits = self.passwords.wait_ms(device_id.as_str(), from, now);
         if waits > 0 {
             return Err(Limit::WrongPasswords.reached(waits));
         }
         let Some(rate) = self.auth else { return Ok(()) };
         // By the address too: else a stranger could use up a device's rate.
-        let pace = shared(&self.auth_paces, self.passwords.pair(device_id, from));
+        let pace = shared(&self.auth_paces, self.passwords.pair(device_id.as_str(), from));
         pace.take(rate, now)
             .map_err(|wait| Limit::DeviceAuth.reached(wait))
     }
 
     /// What came of an authentication.
     pub fn authenticated(&self, device_id: &DeviceId, from: IpAddr, succeeded: bool, now: Timestamp) {
-        self.passwords.record(device_id, from, succeeded, now);
+        self.passwords.record(device_id.as_str(), from, succeeded, now);
     }
 }
 

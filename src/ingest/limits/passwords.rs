@@ -1,6 +1,7 @@
-//! Growing delays after wrong passwords, for a device id as it was sent (known or not, so that the delay tells nothing)
-//! from one address, and for an address that fails with many ids. A pair that succeeded before is not held up by
-//! its neighbours behind the same address, so neither one bad device locks out its site, nor a stranger a device.
+//! Growing delays after wrong passwords, for an id as it was sent (known or not, so that the delay tells nothing) from one
+//! address, and for an address that fails with many ids. A pair that succeeded before is not held up by its neighbours
+//! behind the same address, so neither one bad device locks out its site, nor a stranger a device. An id is a device's, or the
+//! name of someone who signs in to the console; each kind has its own tables.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
@@ -11,7 +12,6 @@ use quick_cache::sync::Cache;
 use super::super::lock;
 use super::shared;
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::DeviceId;
 
 /// An address that stays quiet this long starts anew.
 const ADDRESS_MEMORY_MS: i64 = 10 * 60_000;
@@ -27,7 +27,7 @@ pub struct PasswordSettings {
     pub max_delay_seconds: u32,
 }
 
-/// A device id, as a keyed hash so that ids of any length take eight bytes and nobody can choose collisions, and where
+/// An id, as a keyed hash so that ids of any length take eight bytes and nobody can choose collisions, and where
 /// it was sent from.
 pub(super) type Pair = (u64, IpAddr);
 
@@ -66,8 +66,8 @@ impl PasswordTrials {
     }
 
     /// How long this caller has to wait with this id.
-    pub fn wait_ms(&self, device_id: &DeviceId, from: IpAddr, now: Timestamp) -> i64 {
-        let key = self.pair(device_id, from);
+    pub fn wait_ms(&self, id: &str, from: IpAddr, now: Timestamp) -> i64 {
+        let key = self.pair(id, from);
         let pair = self.pairs.get(&key);
         let (pair_waits, known) = pair.map_or((0, false), |pair| {
             let pair = lock(&pair);
@@ -82,8 +82,8 @@ impl PasswordTrials {
     }
 
     /// What came of an attempt.
-    pub fn record(&self, device_id: &DeviceId, from: IpAddr, succeeded: bool, now: Timestamp) {
-        let key = self.pair(device_id, from);
+    pub fn record(&self, id: &str, from: IpAddr, succeeded: bool, now: Timestamp) {
+        let key = self.pair(id, from);
         let pair = shared(&self.pairs, key);
         let mut pair = lock(&pair);
         if succeeded {
@@ -121,8 +121,8 @@ impl PasswordTrials {
         seconds.min(i64::from(self.settings.max_delay_seconds)) * 1000
     }
 
-    pub(super) fn pair(&self, device_id: &DeviceId, from: IpAddr) -> Pair {
-        (self.hasher.hash_one(device_id.as_str()), network(from))
+    pub(super) fn pair(&self, id: &str, from: IpAddr) -> Pair {
+        (self.hasher.hash_one(id), network(from))
     }
 }
 
@@ -151,46 +151,34 @@ mod tests {
         PasswordTrials::new(settings, 1000)
     }
 
-    fn id(text: &str) -> DeviceId {
-        DeviceId::parse(text).unwrap()
-    }
-
     #[test]
     fn delays_grow_for_the_pair_alone_and_end_with_a_success() {
         let trials = trials();
         let mut waits = Vec::new();
         for _ in 0..10 {
-            trials.record(&id("d"), HERE, false, NOW);
-            waits.push(trials.wait_ms(&id("d"), HERE, NOW) / 1000);
+            trials.record("d", HERE, false, NOW);
+            waits.push(trials.wait_ms("d", HERE, NOW) / 1000);
         }
         assert_eq!(waits, [0, 0, 1, 2, 4, 8, 16, 32, 60, 60]);
-        assert_eq!(trials.wait_ms(&id("e"), HERE, NOW), 0, "its neighbour is free");
-        assert_eq!(
-            trials.wait_ms(&id("d"), THERE, NOW),
-            0,
-            "the device elsewhere is free"
-        );
-        assert_eq!(trials.wait_ms(&id("d"), HERE, NOW.plus_seconds(60)), 0);
-        trials.record(&id("d"), HERE, true, NOW);
-        assert_eq!(trials.wait_ms(&id("d"), HERE, NOW), 0);
+        assert_eq!(trials.wait_ms("e", HERE, NOW), 0, "its neighbour is free");
+        assert_eq!(trials.wait_ms("d", THERE, NOW), 0, "the device elsewhere is free");
+        assert_eq!(trials.wait_ms("d", HERE, NOW.plus_seconds(60)), 0);
+        trials.record("d", HERE, true, NOW);
+        assert_eq!(trials.wait_ms("d", HERE, NOW), 0);
     }
 
     #[test]
     fn an_address_that_fails_with_many_ids_waits_but_for_devices_at_home_there() {
         let trials = trials();
-        trials.record(&id("home"), HERE, true, NOW);
+        trials.record("home", HERE, true, NOW);
         for number in 0..8 {
-            trials.record(&id(&format!("guess{number}")), HERE, false, NOW);
+            trials.record(&format!("guess{number}"), HERE, false, NOW);
         }
-        assert_eq!(trials.wait_ms(&id("new"), HERE, NOW), 8000);
-        assert_eq!(trials.wait_ms(&id("home"), HERE, NOW), 0);
-        assert_eq!(trials.wait_ms(&id("new"), THERE, NOW), 0);
-        trials.record(&id("another"), HERE, false, NOW.plus_seconds(601));
-        assert_eq!(
-            trials.wait_ms(&id("new"), HERE, NOW.plus_seconds(601)),
-            0,
-            "forgotten"
-        );
+        assert_eq!(trials.wait_ms("new", HERE, NOW), 8000);
+        assert_eq!(trials.wait_ms("home", HERE, NOW), 0);
+        assert_eq!(trials.wait_ms("new", THERE, NOW), 0);
+        trials.record("another", HERE, false, NOW.plus_seconds(601));
+        assert_eq!(trials.wait_ms("new", HERE, NOW.plus_seconds(601)), 0, "forgotten");
     }
 
     #[test]

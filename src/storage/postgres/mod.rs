@@ -165,6 +165,7 @@ pub async fn open(
         actions: postgres.clone(),
         settings: postgres.clone(),
         audit: postgres.clone(),
+        users: postgres.clone(),
         leadership: postgres,
     })
 }

@@ -26,6 +26,7 @@ macro_rules! schema {
                 "0004_add_device_lookups",
                 "0005_create_audit",
                 "0006_create_routing",
+                "0007_create_users",
             ]);
         pub(in crate::storage) const FOLLOWERS: crate::storage::sql::migrations::Steps =
             crate::storage::sql::migrations::embedded!($dialect, [

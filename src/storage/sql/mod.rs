@@ -12,6 +12,7 @@ pub(super) mod rows;
 pub(super) mod search;
 pub(super) mod settings;
 mod statement;
+mod users;
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -174,7 +174,8 @@ pub async fn open(
         rules: sqlite.clone(),
         actions: sqlite.clone(),
         settings: sqlite.clone(),
-        audit: sqlite,
+        audit: sqlite.clone(),
+        users: sqlite,
         leadership: Arc::new(Alone),
     })
 }

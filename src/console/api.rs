@@ -1,0 +1,82 @@
+//! The management API as pages call it: inside the process, in the name of who looks.
+
+use http::{Method, StatusCode};
+use serde_json::Value;
+
+use super::answer::Refusal;
+use super::visitor::{Needs, Visitor};
+
+/// What the API refused, in its own words: for a form that is shown again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ApiRefusal {
+    /// The API's status.
+    pub status: StatusCode,
+    /// Its `error_msg`.
+    pub message: String,
+    /// Everything that it answered.
+    pub body: Value,
+}
+
+impl<N: Needs> Visitor<N> {
+    /// Reads from the API; what it refuses is the page's own refusal. `path` is below the project; see `fields::segment` and
+    /// `fields::query` for its parts.
+    pub async fn get(&self, path: &str) -> Result<Value, Refusal> {
+        match self.call(Method::GET, path, &Value::Null).await? {
+            Ok(found) => Ok(found),
+            Err(refused) => Err(self.refuse(refused.status, refused.message)),
+        }
+    }
+
+    /// Calls the API; null is no body.
+    pub async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> Result<Result<Value, ApiRefusal>, Refusal> {
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        self.call_raw(method, path, body).await
+    }
+
+    /// The same with a body that is text already: what holds numbers that must stay as they were written.
+    pub async fn call_raw(
+        &self,
+        method: Method,
+        path: &str,
+        body: String,
+    ) -> Result<Result<Value, ApiRefusal>, Refusal> {
+        let api = &self.console.0.settings.api;
+        let (status, body) = Box::pin(api.call_as(self.caller(), method, path, body)).await?;
+        if status.is_success() {
+            return Ok(Ok(body));
+        }
+        let message = text(&body, "/error_msg").to_owned();
+        Ok(Err(ApiRefusal {
+            status,
+            message,
+            body,
+        }))
+    }
+}
+
+/// The text at a place of an answer; empty when there is none.
+pub fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The number at a place of an answer; 0 when there is none.
+pub fn number(value: &Value, pointer: &str) -> i64 {
+    value.pointer(pointer).and_then(Value::as_i64).unwrap_or(0)
+}
+
+/// The elements of a list in an answer.
+pub fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
+    value
+        .pointer(pointer)
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
+}

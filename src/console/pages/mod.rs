@@ -1,0 +1,10 @@
+//! One file a page, with its handlers.
+
+pub(super) mod account;
+pub(super) mod audit;
+pub(super) mod entry;
+pub(super) mod keys;
+pub(super) mod overview;
+pub(super) mod password;
+pub(super) mod sign_in;
+pub(super) mod users;
