@@ -204,8 +204,9 @@ impl Routing {
             known: HashMap::new(),
             kept: None,
         };
-        lifecycle.spawn("routing", supervisor.run(lifecycle.token()));
+        // Before anyone adds a runner: it forgets those of an earlier term.
         self.runners.begin();
+        lifecycle.spawn("routing", supervisor.run(lifecycle.token()));
         let saver = Saver {
             common: self.common.clone(),
             runners: self.runners.clone(),
