@@ -8,12 +8,12 @@ use sqlx::Connection;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection};
 
+use super::Postgres;
 use super::session::replaced;
-use super::{Postgres, log};
 use crate::auth::access_token::TokenInstants;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{DeviceKey, Position};
-use crate::storage::sql::{Columns, rows};
+use crate::storage::sql::{Columns, log, rows};
 use crate::storage::{
     DeviceActivity, EventFilter, FollowerStore, IndexEntry, NewTraceEntry, Page, PageRequest, Result,
     StoreError, TraceEntry,

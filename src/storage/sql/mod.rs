@@ -5,6 +5,7 @@
 mod actions;
 mod audit_log;
 pub(super) mod changes;
+pub(super) mod log;
 pub(super) mod migrations;
 pub(super) mod registry;
 mod routing;

@@ -15,6 +15,10 @@ use crate::storage::{
 pub(in crate::storage) const EVENT: &str =
     "position, kind, device_key, version_key, reported_by, received_ms, request_id, payload, faults";
 
+/// The same as reads name them: a narrower integer would not read as the others do.
+pub(in crate::storage) const EVENT_READ: &str = "position, CAST(kind AS BIGINT), device_key, version_key, reported_by, \
+                                                 received_ms, request_id, payload, faults";
+
 pub(in crate::storage) fn event(row: &impl Columns) -> Result<StoredEvent> {
     let kind = kind(row.int_at(1)?)?;
     let device = row.optional_int_at(2)?;
@@ -61,8 +65,11 @@ pub(in crate::storage) fn request_id(bytes: Vec<u8>) -> Result<RequestId> {
 /// The end of a `WHERE` that leaves the filter's kinds alone; without any, all but the internal ones.
 pub(in crate::storage) fn kinds_condition(filter: &EventFilter) -> String {
     if filter.kinds.is_empty() {
-        let (set, cleared) = (EventKind::DesiredSet.code(), EventKind::ShadowCleared.code());
-        return format!("AND kind NOT IN ({set},{cleared})");
+        let internal: Vec<_> = EventKind::ALL
+            .into_iter()
+            .filter(|kind| kind.is_internal())
+            .collect();
+        return format!("AND kind NOT IN ({})", codes(&internal));
     }
     format!("AND kind IN ({})", codes(&filter.kinds))
 }

@@ -10,7 +10,7 @@ use super::{Sqlite, unavailable};
 use crate::domain::event::{DeviceDescription, EventKind, NewEvent, StoredEvent};
 use crate::domain::ids::{Position, VersionKey};
 use crate::storage::sql::changes::Change;
-use crate::storage::sql::{Columns, SqlStore, rows};
+use crate::storage::sql::{Columns, SqlStore, log, rows};
 use crate::storage::{Chunk, EventFilter, EventLog, IndexEntry, LogBounds, PurgeRequest, ReadLimit, Result};
 
 #[async_trait]
@@ -24,10 +24,7 @@ impl EventLog for Sqlite {
     }
 
     async fn read(&self, after: Position, limit: ReadLimit) -> Result<Chunk> {
-        let end = Position(i64::MAX);
-        let events = self.read_where("TRUE", after, end, limit).await?;
-        let up_to = events.last().map_or(after, |event| event.position);
-        Ok(Chunk { events, up_to })
+        log::read(self, after, limit).await
     }
 
     async fn read_kinds(
@@ -37,11 +34,7 @@ impl EventLog for Sqlite {
         up_to: Position,
         limit: ReadLimit,
     ) -> Result<Chunk> {
-        let condition = format!("kind IN ({})", rows::codes(kinds));
-        let events = self.read_where(&condition, after, up_to, limit).await?;
-        let last = events.last().filter(|_| limit.was_reached(&events));
-        let up_to = last.map_or(up_to, |event| event.position);
-        Ok(Chunk { events, up_to })
+        log::read_kinds(self, kinds, (after, up_to), limit).await
     }
 
     async fn index_entries(
@@ -49,18 +42,7 @@ impl EventLog for Sqlite {
         after: Position,
         limit: u32,
     ) -> Result<Vec<(Position, Option<IndexEntry>)>> {
-        let found = sqlx::query(
-            "SELECT position, device_key, kind, received_ms FROM events WHERE position > ? ORDER BY position LIMIT ?",
-        )
-        .bind(after.0)
-        .bind(limit)
-        .fetch_all(&self.pool);
-        found
-            .await
-            .map_err(unavailable)?
-            .iter()
-            .map(rows::index_entry)
-            .collect()
+        log::index_entries(self, after, limit).await
     }
 
     async fn events(&self, positions: &[Position]) -> Result<Vec<StoredEvent>> {
@@ -70,14 +52,14 @@ impl EventLog for Sqlite {
         let list: Vec<_> = positions.iter().map(|position| position.0.to_string()).collect();
         let sql = format!(
             "SELECT {} FROM events WHERE position IN ({}) ORDER BY position DESC",
-            rows::EVENT,
+            rows::EVENT_READ,
             list.join(",")
         );
         let found = sqlx::query(AssertSqlSafe(sql))
             .fetch_all(&self.pool)
             .await
             .map_err(unavailable)?;
-        found.iter().map(rows::event).collect()
+        log::events(&found)
     }
 
     async fn scan_back(
@@ -87,27 +69,7 @@ impl EventLog for Sqlite {
         before: Position,
         limit: u32,
     ) -> Result<Vec<Position>> {
-        let device = filter
-            .device
-            .map_or(String::new(), |device| format!("AND device_key = {}", device.0));
-        let kinds = rows::kinds_condition(filter);
-        let sql = format!(
-            "SELECT position FROM events WHERE position > ? AND position < ? AND received_ms BETWEEN ? AND ? {device} {kinds}
-             ORDER BY position DESC LIMIT ?"
-        );
-        let found = sqlx::query(AssertSqlSafe(sql))
-            .bind(after.0)
-            .bind(before.0)
-            .bind(filter.from.map_or(i64::MIN, |from| from.0))
-            .bind(filter.to.map_or(i64::MAX, |to| to.0))
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(unavailable)?;
-        found
-            .iter()
-            .map(|row| row.try_get(0).map(Position).map_err(unavailable))
-            .collect()
+        log::scan_back(self, filter, (after, before), limit).await
     }
 
     async fn bounds(&self) -> Result<LogBounds> {
@@ -165,37 +127,5 @@ impl EventLog for Sqlite {
 
     async fn close(&self) {
         self.writer.close().await;
-    }
-}
-
-impl Sqlite {
-    /// Whole events that meet the condition. Where to stop is found first, from the sizes alone (SQLite knows a BLOB's without
-    /// reading it), so that no payload beyond the limit is read: rows that are fetched one by one are read ahead.
-    async fn read_where(
-        &self,
-        condition: &str,
-        after: Position,
-        up_to: Position,
-        limit: ReadLimit,
-    ) -> Result<Vec<StoredEvent>> {
-        let event = rows::EVENT;
-        let sql = format!(
-            "SELECT {event} FROM events WHERE position > ?1 AND {condition} AND position <= (
-                SELECT max(position) FROM (
-                    SELECT position, sum(size) OVER (ORDER BY position) - size AS before FROM (
-                        SELECT position, length(payload) AS size FROM events
-                        WHERE position > ?1 AND position <= ?2 AND {condition} ORDER BY position LIMIT ?3))
-                WHERE before < ?4)
-             ORDER BY position"
-        );
-        let found = sqlx::query(AssertSqlSafe(sql))
-            .bind(after.0)
-            .bind(up_to.0)
-            .bind(limit.rows)
-            .bind(i64::try_from(limit.bytes.max(1)).unwrap_or(i64::MAX))
-            .fetch_all(&self.pool)
-            .await
-            .map_err(unavailable)?;
-        found.iter().map(rows::event).collect()
     }
 }
