@@ -2,11 +2,9 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{Failure, Outcome, PlaceArgs, noted, print, runtime};
-use crate::app;
-use crate::auth::access_key::{Role, generate};
+use super::{Failure, Outcome, PlaceArgs, beside_server, noted};
+use crate::auth::access_key::Role;
 use crate::auth::secret::RandomError;
-use crate::config::Config;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::event_time;
 use crate::storage::{AccessKey, ListedKey, NewAuditEntry, Stores};
@@ -83,21 +81,9 @@ pub(super) fn run(args: &KeysArgs) -> Outcome {
         | KeysCommand::Enable(OneKeyArgs { place, .. })
         | KeysCommand::Delete(OneKeyArgs { place, .. }) => place.load()?,
     };
-    runtime(&config)?.block_on(async {
-        let stores = open(&args.command, &config).await?;
-        let outcome = answer(&args.command, &stores).await;
-        stores.log.close().await;
-        print(&outcome?);
-        Ok(())
-    })
-}
-
-/// The first key may come before the first start; the others have nothing to do without a database.
-async fn open(command: &KeysCommand, config: &Config) -> Result<Stores, Failure> {
-    Ok(match command {
-        KeysCommand::Create(_) => app::open_beside(config).await?,
-        _ => app::open_existing(config).await?,
-    })
+    // The first may come before the first start; the others have nothing to do without a database.
+    let makes = matches!(args.command, KeysCommand::Create(_));
+    beside_server(&config, makes, async |stores| answer(&args.command, stores).await)
 }
 
 async fn answer(command: &KeysCommand, stores: &Stores) -> Result<String, Failure> {
@@ -191,15 +177,7 @@ fn show(keys: &[ListedKey], format: Format) -> String {
 
 /// Makes and stores a key.
 pub(super) async fn create(stores: &Stores, name: &str, role: Role) -> Result<AccessKey, Failure> {
-    let (access_key, secret) = generate()?;
-    let key = AccessKey {
-        access_key,
-        name: name.to_owned(),
-        role,
-        secret,
-        disabled: false,
-        created: SystemClock.now(),
-    };
+    let key = AccessKey::generate(name, role, SystemClock.now())?;
     let noted = noted_of("create_key", &key.access_key)?;
     stores.settings.create_key(&key, &noted).await?;
     Ok(key)

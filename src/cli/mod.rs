@@ -22,11 +22,12 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
+use crate::app;
 use crate::auth::secret::{RandomError, random_bytes};
 use crate::config::{self, Config, ConfigError};
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::ids::RequestId;
-use crate::storage::{DONE, Deed, NewAuditEntry};
+use crate::storage::{DONE, Deed, NewAuditEntry, Stores};
 
 /// The command line.
 #[derive(Parser)]
@@ -196,6 +197,26 @@ fn runtime(config: &Config) -> std::io::Result<tokio::runtime::Runtime> {
         builder.worker_threads(config.server.worker_threads);
     }
     builder.enable_all().build()
+}
+
+/// Does something to the configured database, which a running server may have open, and prints what it came to. A command that
+/// makes something may come before the first start.
+fn beside_server(
+    config: &Config,
+    makes: bool,
+    work: impl AsyncFnOnce(&Stores) -> Result<String, Failure>,
+) -> Outcome {
+    runtime(config)?.block_on(async {
+        let stores = if makes {
+            app::open_beside(config).await?
+        } else {
+            app::open_existing(config).await?
+        };
+        let outcome = work(&stores).await;
+        stores.log.close().await;
+        print(&outcome?);
+        Ok(())
+    })
 }
 
 /// What the audit log says of a command's deed.

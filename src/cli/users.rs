@@ -2,12 +2,10 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{Failure, Outcome, PlaceArgs, noted, print, runtime};
-use crate::app;
+use super::{Failure, Outcome, PlaceArgs, beside_server, noted};
 use crate::auth::person::{UserName, UserRole};
 use crate::auth::person_password::{PasswordHash, generate_one_time};
 use crate::auth::secret::{RandomError, Secret};
-use crate::config::Config;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::event_time;
 use crate::storage::{NewAuditEntry, NewUser, Stores, User};
@@ -87,21 +85,9 @@ pub(super) fn run(args: &UsersArgs) -> Outcome {
         | UsersCommand::Delete(OneUserArgs { place, .. })
         | UsersCommand::ResetPassword(OneUserArgs { place, .. }) => place.load()?,
     };
-    runtime(&config)?.block_on(async {
-        let stores = open(&args.command, &config).await?;
-        let outcome = answer(&args.command, &stores).await;
-        stores.log.close().await;
-        print(&outcome?);
-        Ok(())
-    })
-}
-
-/// The first user may come before the first start; the others have nothing to do without a database.
-async fn open(command: &UsersCommand, config: &Config) -> Result<Stores, Failure> {
-    Ok(match command {
-        UsersCommand::Add(_) => app::open_beside(config).await?,
-        _ => app::open_existing(config).await?,
-    })
+    // The first may come before the first start; the others have nothing to do without a database.
+    let makes = matches!(args.command, UsersCommand::Add(_));
+    beside_server(&config, makes, async |stores| answer(&args.command, stores).await)
 }
 
 async fn answer(command: &UsersCommand, stores: &Stores) -> Result<String, Failure> {

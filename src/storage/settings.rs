@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 
 use super::{NewAuditEntry, Result};
-use crate::auth::access_key::Role;
-use crate::auth::secret::Secret;
+use crate::auth::access_key::{self, Role};
+use crate::auth::secret::{RandomError, Secret};
 use crate::domain::clock::Timestamp;
 
 /// A caller's key of the management API.
@@ -22,6 +22,21 @@ pub struct AccessKey {
     pub disabled: bool,
     /// When it was made.
     pub created: Timestamp,
+}
+
+impl AccessKey {
+    /// A new key with a secret of its own, not stored yet.
+    pub fn generate(name: &str, role: Role, created: Timestamp) -> std::result::Result<Self, RandomError> {
+        let (access_key, secret) = access_key::generate()?;
+        Ok(Self {
+            access_key,
+            name: name.to_owned(),
+            role,
+            secret,
+            disabled: false,
+            created,
+        })
+    }
 }
 
 /// An access key as a list shows it: without its secret.

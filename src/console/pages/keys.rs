@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::Path;
 use http::StatusCode;
 
-use crate::auth::access_key::{Role, generate};
+use crate::auth::access_key::Role;
 use crate::console::components::{Badge, Field, Tone, time};
 use crate::console::fields::segment;
 use crate::console::page::{self, Frame, show_with, to};
@@ -115,15 +115,7 @@ pub async fn create(form: Form<Admin>) -> Answer {
     let Ok(role) = said.text("role").parse::<Role>() else {
         return refused("The role is none of those offered.".to_owned()).await;
     };
-    let (access_key, secret) = generate()?;
-    let key = AccessKey {
-        access_key,
-        name: name.to_owned(),
-        role,
-        secret,
-        disabled: false,
-        created: visitor.console.0.settings.clock.now(),
-    };
+    let key = AccessKey::generate(name, role, visitor.console.0.settings.clock.now())?;
     let noted = visitor.noted("create_key", format!("/keys/{}", key.access_key))?;
     visitor.console.stores().settings.create_key(&key, &noted).await?;
     let mut page = keys(visitor, fields()).await?;
