@@ -13,7 +13,7 @@
 //! 3. A handler that changes something takes a [`Form`] of the least role, which is the only way to the fields: it has
 //!    compared the form's token and where the request comes from. It answers a redirect (`page::to`) when it is done, with
 //!    `?done=…` for the notice, and shows the form again with the API's own words when it was refused.
-//! 4. Its paths in [`routes`], and where it belongs into the navigation an entry in `navigation.rs`.
+//! 4. Its paths in `routes.rs`, and where it belongs into the navigation an entry in `navigation.rs`.
 //! 5. Rows in the table of `tests/it/console/matrix.rs`, which fails on a path without one, and a file
 //!    in `tests/console/pages/` that opens it in a browser.
 //!

@@ -66,7 +66,7 @@ impl Drop for Reserved {
     }
 }
 
-/// A body of at most [`MAX_BODY_BYTES`], in any coding; it holds its part of the budget until its last clone is gone.
+/// A body of at most a mebibyte, in any coding; it holds its part of the budget until its last clone is gone.
 #[derive(Clone)]
 pub struct CappedBody {
     /// The body.
