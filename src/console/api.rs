@@ -1,6 +1,7 @@
 //! The management API as pages call it: inside the process, in the name of who looks.
 
 use http::{Method, StatusCode};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::answer::Refusal;
@@ -54,12 +55,42 @@ impl<N: Needs> Visitor<N> {
         if status.is_success() {
             return Ok(Ok(body));
         }
-        let message = text(&body, "/error_msg").to_owned();
-        Ok(Err(ApiRefusal {
+        Ok(Err(ApiRefusal::new(status, body)))
+    }
+
+    /// The same with an answer of a shape of its own: one in which numbers stay as devices wrote them (`RawValue`).
+    pub async fn call_for<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: String,
+    ) -> Result<Result<T, ApiRefusal>, Refusal> {
+        let api = &self.console.0.settings.api;
+        let (status, bytes) = Box::pin(api.bytes_as(self.caller(), method, path, body)).await?;
+        let fault = |error: serde_json::Error| Refusal::internal(&error);
+        if status.is_success() {
+            return Ok(Ok(serde_json::from_slice(&bytes).map_err(fault)?));
+        }
+        let body = serde_json::from_slice(&bytes).map_err(fault)?;
+        Ok(Err(ApiRefusal::new(status, body)))
+    }
+
+    /// Changes something by the API; what it refuses is the page's own refusal.
+    pub async fn change(&self, method: Method, path: &str, body: &Value) -> Result<Value, Refusal> {
+        match self.call(method, path, body).await? {
+            Ok(done) => Ok(done),
+            Err(refused) => Err(self.refuse(refused.status, refused.message)),
+        }
+    }
+}
+
+impl ApiRefusal {
+    fn new(status: StatusCode, body: Value) -> Self {
+        Self {
             status,
-            message,
+            message: text(&body, "/error_msg").to_owned(),
             body,
-        }))
+        }
     }
 }
 

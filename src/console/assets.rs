@@ -19,7 +19,7 @@ struct Asset {
     path: String,
 }
 
-static ASSETS: LazyLock<[Asset; 3]> = LazyLock::new(|| {
+static ASSETS: LazyLock<[Asset; 4]> = LazyLock::new(|| {
     [
         (
             "console.css",
@@ -30,6 +30,11 @@ static ASSETS: LazyLock<[Asset; 3]> = LazyLock::new(|| {
             "console.js",
             "text/javascript; charset=utf-8",
             include_str!("assets/console.js"),
+        ),
+        (
+            "rules.js",
+            "text/javascript; charset=utf-8",
+            include_str!("assets/rules.js"),
         ),
         ("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
     ]
@@ -74,7 +79,7 @@ mod tests {
 
     #[test]
     fn every_asset_has_its_hash_in_its_path() {
-        for name in ["console.css", "console.js", "icon.svg"] {
+        for name in ["console.css", "console.js", "rules.js", "icon.svg"] {
             let hash = path(name)
                 .strip_prefix("/console/assets/")
                 .and_then(|rest| rest.strip_suffix(&format!("/{name}")))

@@ -5,7 +5,7 @@ use axum::handler::Handler;
 use axum::routing::{any, get, post};
 
 use super::Console;
-use super::pages::{account, audit, entry, keys, overview, password, sign_in, users};
+use super::pages::{account, audit, entry, keys, overview, password, rules, sign_in, users};
 
 /// A path and the method that it takes.
 pub type Path = (&'static str, &'static str);
@@ -39,6 +39,55 @@ pub(super) fn pages() -> Pages {
         .post("/console/keys/{access_key}/disable", keys::disable)
         .post("/console/keys/{access_key}/enable", keys::enable)
         .post("/console/keys/{access_key}/delete", keys::delete)
+        .get("/console/rules", rules::list::list)
+        .get("/console/rules/new", rules::new_rule::show)
+        .post("/console/rules/new", rules::new_rule::create)
+        .get("/console/rules/{rule_id}", rules::rule::show)
+        .post("/console/rules/{rule_id}", rules::rule::save)
+        .post("/console/rules/{rule_id}/activate", rules::rule::activate)
+        .post("/console/rules/{rule_id}/deactivate", rules::rule::deactivate)
+        .post("/console/rules/{rule_id}/delete", rules::rule::delete)
+        .get("/console/rules/{rule_id}/actions/new", rules::new_action::show)
+        .post("/console/rules/{rule_id}/actions/new", rules::new_action::create)
+        .get("/console/rules/actions/{action_id}", rules::action::show)
+        .post("/console/rules/actions/{action_id}", rules::action::save)
+        .get(
+            "/console/rules/actions/{action_id}/state",
+            rules::standing::fragment,
+        )
+        .post(
+            "/console/rules/actions/{action_id}/rotate-secret",
+            rules::action::rotate_secret,
+        )
+        .post("/console/rules/actions/{action_id}/test", rules::action::try_out)
+        .post("/console/rules/actions/{action_id}/pause", rules::action::pause)
+        .post("/console/rules/actions/{action_id}/resume", rules::action::resume)
+        .post("/console/rules/actions/{action_id}/replay", rules::replay::replay)
+        .post("/console/rules/actions/{action_id}/delete", rules::action::delete)
+        .get(
+            "/console/rules/actions/{action_id}/dead-letters",
+            rules::letters::list,
+        )
+        .post(
+            "/console/rules/actions/{action_id}/dead-letters/replay",
+            rules::letters::replay_all,
+        )
+        .post(
+            "/console/rules/actions/{action_id}/dead-letters/drop",
+            rules::letters::drop_all,
+        )
+        .get(
+            "/console/rules/actions/{action_id}/dead-letters/{letter_id}",
+            rules::letters::show,
+        )
+        .post(
+            "/console/rules/actions/{action_id}/dead-letters/{letter_id}/replay",
+            rules::letters::replay_one,
+        )
+        .post(
+            "/console/rules/actions/{action_id}/dead-letters/{letter_id}/drop",
+            rules::letters::drop_one,
+        )
         .get("/console/audit", audit::list)
         .get("/console/assets/{hash}/{name}", super::assets::serve)
 }

@@ -1,8 +1,8 @@
 //! Calls the management routes beside the socket: for the program's own first steps, which have no key yet, and for the
 //! console, so that what a person does there is validated, refused and noted as every other caller's deed.
 
-use axum::body::Body;
-use http::header::HOST;
+use axum::body::{Body, Bytes};
+use http::header::{ACCEPT, HOST};
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -62,6 +62,18 @@ impl InProcess {
         path: &str,
         body: String,
     ) -> Result<(StatusCode, Value), CallFault> {
+        let (status, bytes) = self.bytes_as(caller, method, path, body).await?;
+        Ok((status, json(&bytes)?))
+    }
+
+    /// The same with the body as it came, in which numbers are still as devices wrote them.
+    pub async fn bytes_as(
+        &self,
+        caller: Caller,
+        method: Method,
+        path: &str,
+        body: String,
+    ) -> Result<(StatusCode, Bytes), CallFault> {
         let mut request = request(method, &format!("{}{path}", self.base), body)?;
         request.extensions_mut().insert(caller.principal);
         if let Some(peer) = caller.peer {
@@ -72,18 +84,23 @@ impl InProcess {
 
     /// What `/readyz` answers.
     pub async fn readiness(&self) -> Result<(StatusCode, Value), CallFault> {
-        self.send(request(Method::GET, "/readyz", String::new())?).await
+        let (status, bytes) = self.send(request(Method::GET, "/readyz", String::new())?).await?;
+        Ok((status, json(&bytes)?))
     }
 
-    async fn send(&self, request: Request<Body>) -> Result<(StatusCode, Value), CallFault> {
+    async fn send(&self, request: Request<Body>) -> Result<(StatusCode, Bytes), CallFault> {
         let response = self.routes.clone().oneshot(request).await?;
         let status = response.status();
-        let bytes = response.into_body().collect().await?.to_bytes();
-        if bytes.is_empty() {
-            return Ok((status, Value::Null));
-        }
-        Ok((status, serde_json::from_slice(&bytes)?))
+        Ok((status, response.into_body().collect().await?.to_bytes()))
     }
+}
+
+/// The JSON of a body, null for none.
+fn json(bytes: &[u8]) -> Result<Value, serde_json::Error> {
+    if bytes.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_slice(bytes)
 }
 
 fn request(method: Method, uri: &str, body: String) -> Result<Request<Body>, http::Error> {
@@ -91,5 +108,7 @@ fn request(method: Method, uri: &str, body: String) -> Result<Request<Body>, htt
         .method(method)
         .uri(uri)
         .header(HOST, "in-process")
+        // Where there is a choice, an answer that ends.
+        .header(ACCEPT, "application/json")
         .body(Body::from(body))
 }

@@ -51,7 +51,7 @@ impl Row {
 }
 
 /// What a date's field sends (`2026-11-24T22:30`) as the API takes it; anything else goes there as it is, to be refused.
-fn compact(sent: &str, seconds: &str) -> String {
+pub(super) fn compact(sent: &str, seconds: &str) -> String {
     let digits: String = sent.chars().filter(|c| !matches!(c, '-' | ':')).collect();
     match (sent.len(), digits.len()) {
         (16, 13) => format!("{digits}{seconds}Z"),
@@ -61,7 +61,7 @@ fn compact(sent: &str, seconds: &str) -> String {
 }
 
 /// What a date's field can show again.
-fn moment(sent: &str) -> &str {
+pub(super) fn moment(sent: &str) -> &str {
     if compact(sent, "") == sent { "" } else { sent }
 }
 

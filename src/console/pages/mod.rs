@@ -6,5 +6,6 @@ pub(super) mod entry;
 pub(super) mod keys;
 pub(super) mod overview;
 pub(super) mod password;
+pub(super) mod rules;
 pub(super) mod sign_in;
 pub(super) mod users;

@@ -61,7 +61,8 @@ pub async fn show(visitor: Visitor) -> Answer {
 
 async fn count(visitor: &Visitor, path: &str) -> Result<i64, Refusal> {
     let found = visitor.get(path).await?;
-    Ok(api::number(&found, "/page/count"))
+    // The documented list of rules has its count beside the rules.
+    Ok(api::number(&found, "/page/count") + api::number(&found, "/count"))
 }
 
 async fn devices_that_are(visitor: &Visitor, status: &str) -> Result<i64, Refusal> {

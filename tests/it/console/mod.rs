@@ -3,6 +3,7 @@
 mod browser;
 mod matrix;
 mod people;
+mod rules;
 mod sign_in;
 
 use crate::harness::{Gate, Reply, program_output};
