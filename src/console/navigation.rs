@@ -3,9 +3,11 @@
 use crate::auth::person::UserRole;
 
 /// One of them: its path, its name, and who may see it. In the order in which they are shown; further pages come between
-/// these: Products, Devices, Rules and Messages after the overview.
+/// these: Rules and Messages after the devices.
 const PAGES: &[(&str, &str, UserRole)] = &[
     ("/console/", "Overview", UserRole::Reader),
+    ("/console/products", "Products", UserRole::Reader),
+    ("/console/devices", "Devices", UserRole::Reader),
     ("/console/keys", "Keys", UserRole::Admin),
     ("/console/users", "Users", UserRole::Admin),
     ("/console/audit", "Audit", UserRole::Admin),
@@ -44,12 +46,21 @@ mod tests {
 
     #[test]
     fn a_user_sees_what_the_role_opens_and_where_it_is() {
-        assert_eq!(shown(UserRole::Reader, "/console/"), ["Overview*"]);
-        assert_eq!(shown(UserRole::Operator, "/console/account"), ["Overview"]);
-        let admin = shown(UserRole::Admin, "/console/users/jo");
-        assert_eq!(admin, ["Overview", "Keys", "Users*", "Audit"]);
         assert_eq!(
-            shown(UserRole::Admin, "/console/usersx")[2],
+            shown(UserRole::Reader, "/console/"),
+            ["Overview*", "Products", "Devices"]
+        );
+        assert_eq!(
+            shown(UserRole::Operator, "/console/account"),
+            ["Overview", "Products", "Devices"]
+        );
+        let admin = shown(UserRole::Admin, "/console/users/jo");
+        assert_eq!(
+            admin,
+            ["Overview", "Products", "Devices", "Keys", "Users*", "Audit"]
+        );
+        assert_eq!(
+            shown(UserRole::Admin, "/console/usersx")[4],
             "Users",
             "another page"
         );
