@@ -25,7 +25,7 @@ const STATUSES: &[(&str, &str)] = &[
     ("FROZEN", "Frozen"),
 ];
 
-/// The search matches beginnings of at least so many characters; shorter texts are whole ids and names.
+/// The search matches names' beginnings of at least so many characters, and ids in whole.
 const SHORTEST_BEGINNING: usize = 4;
 
 /// More products than this are not offered as a choice.
@@ -76,16 +76,15 @@ impl Row {
     }
 }
 
-/// The conditions of the search for what the filters say.
+/// The conditions of the search for what the filters say: four, since it takes five and the marker is one.
 fn conditions(asked: &Fields) -> Vec<String> {
     let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
     let mut all = Vec::new();
     let sought = asked.text("q");
     if sought.chars().count() >= SHORTEST_BEGINNING && !sought.contains('%') {
         let beginning = quoted(&format!("{sought}%"));
-        all.push(format!(
-            "(device_id like {beginning} or device_name like {beginning})"
-        ));
+        let whole = quoted(sought);
+        all.push(format!("(device_id = {whole} or device_name like {beginning})"));
     } else if !sought.is_empty() {
         let whole = quoted(sought);
         all.push(format!("(device_id = {whole} or device_name = {whole})"));
@@ -109,7 +108,7 @@ fn clause(conditions: &[String]) -> String {
 
 fn filters(asked: &Fields) -> [Field; 3] {
     [
-        Field::text("q", "Id or name begins with").value(asked.text("q")),
+        Field::text("q", "Device id, or how its name begins").value(asked.text("q")),
         Field::text("product_id", "Product id").value(asked.text("product_id")),
         Field::choice("status", "Status", STATUSES).value(asked.text("status")),
     ]
@@ -287,7 +286,7 @@ mod tests {
         );
         assert_eq!(
             sql,
-            "select * from device where (device_id like 'o''meter%' or device_name like 'o''meter%') and product_id = \
+            "select * from device where (device_id = 'o''meter' or device_name like 'o''meter%') and product_id = \
              'p1' and status = 'ONLINE' order by marker desc limit 25"
         );
         DeviceSearch::parse(&sql).unwrap();
