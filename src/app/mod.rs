@@ -23,7 +23,7 @@ use crate::history::{Feed, FeedSettings, History};
 use crate::http::device::{self, DeviceState};
 use crate::http::management::{self, InstanceFacts, ManagementState, Readers};
 use crate::http::{BodyBudget, Readiness, Routes, unrouted_answer};
-use crate::ingest::{ActivityBook, Ingest, IngestSettings, LimitSettings, PasswordSettings};
+use crate::ingest::{ActivityBook, Ingest, IngestSettings, LimitSettings, PasswordSettings, ReportRules};
 use crate::lifecycle::{self, Lifecycle};
 use crate::observability::Metrics;
 use crate::observability::rates::{self, Rates};
@@ -167,9 +167,13 @@ impl App {
         let (stores, master) = open_stores(&config, &lifecycle, metrics.clone()).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let project_id = stores.settings.project_id().await?;
-        let settings = IngestSettings {
+        let report_rules = ReportRules {
             default_mode: config.ingest.validation_mode,
             event_time_max_ahead_ms: config.ingest.event_time_max_ahead_seconds.saturating_mul(1000),
+        };
+        let settings = IngestSettings {
+            default_mode: report_rules.default_mode,
+            event_time_max_ahead_ms: report_rules.event_time_max_ahead_ms,
             cached_devices: config.limits.cached_devices,
             trace_entries: config.limits.trace_entries,
             offline_after_ms: config.ingest.offline_after_ms(),
@@ -213,6 +217,7 @@ impl App {
             tokens: Arc::new(ApiTokenKey::new(&master)),
             signature_max_skew_ms: config.management.signature_max_skew_seconds.saturating_mul(1000),
             offline_after_ms: config.ingest.offline_after_ms(),
+            report_rules,
         };
         ingest.start_writers(&lifecycle, lifecycle.token());
         lifecycle.spawn("rates", take_steps(rates, lifecycle.token()));

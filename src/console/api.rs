@@ -28,6 +28,17 @@ impl<N: Needs> Visitor<N> {
         }
     }
 
+    /// Reads from the API what a page shows as it was written: numbers with their digits, or what is no JSON.
+    pub async fn get_text(&self, path: &str) -> Result<String, Refusal> {
+        let api = &self.console.0.settings.api;
+        let (status, bytes) = Box::pin(api.bytes_as(self.caller(), Method::GET, path, String::new())).await?;
+        if status.is_success() {
+            return String::from_utf8(bytes.into()).map_err(|error| Refusal::internal(&error));
+        }
+        let body = serde_json::from_slice(&bytes).unwrap_or_default();
+        Err(self.refuse(status, self::text(&body, "/error_msg")))
+    }
+
     /// Calls the API; null is no body.
     pub async fn call(
         &self,
@@ -110,4 +121,12 @@ pub fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
         .pointer(pointer)
         .and_then(Value::as_array)
         .map_or(&[], Vec::as_slice)
+}
+
+/// An object of those texts that say something.
+pub fn object(texts: &[(&str, &str)]) -> Value {
+    let said = texts.iter().filter(|(_, text)| !text.is_empty());
+    said.map(|(name, text)| ((*name).to_owned(), Value::from(*text)))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }

@@ -3,9 +3,11 @@
 use crate::auth::person::UserRole;
 
 /// One of them: its path, its name, and who may see it. In the order in which they are shown; further pages come between
-/// these: Products, Devices, Rules and Messages after the overview.
+/// these: Messages after the rules.
 const PAGES: &[(&str, &str, UserRole)] = &[
     ("/console/", "Overview", UserRole::Reader),
+    ("/console/products", "Products", UserRole::Reader),
+    ("/console/devices", "Devices", UserRole::Reader),
     ("/console/rules", "Rules", UserRole::Reader),
     ("/console/keys", "Keys", UserRole::Admin),
     ("/console/users", "Users", UserRole::Admin),
@@ -45,15 +47,23 @@ mod tests {
 
     #[test]
     fn a_user_sees_what_the_role_opens_and_where_it_is() {
-        assert_eq!(shown(UserRole::Reader, "/console/"), ["Overview*", "Rules"]);
+        assert_eq!(
+            shown(UserRole::Reader, "/console/"),
+            ["Overview*", "Products", "Devices", "Rules"]
+        );
         assert_eq!(
             shown(UserRole::Operator, "/console/account"),
-            ["Overview", "Rules"]
+            ["Overview", "Products", "Devices", "Rules"]
         );
         let admin = shown(UserRole::Admin, "/console/users/jo");
-        assert_eq!(admin, ["Overview", "Rules", "Keys", "Users*", "Audit"]);
         assert_eq!(
-            shown(UserRole::Admin, "/console/usersx")[3],
+            admin,
+            [
+                "Overview", "Products", "Devices", "Rules", "Keys", "Users*", "Audit"
+            ]
+        );
+        assert_eq!(
+            shown(UserRole::Admin, "/console/usersx")[5],
             "Users",
             "another page"
         );

@@ -5,7 +5,9 @@ use axum::handler::Handler;
 use axum::routing::{any, get, post};
 
 use super::Console;
-use super::pages::{account, audit, entry, keys, overview, password, rules, sign_in, users};
+use super::pages::{
+    account, audit, devices, entry, keys, overview, password, products, rules, sign_in, users,
+};
 
 /// A path and the method that it takes.
 pub type Path = (&'static str, &'static str);
@@ -34,6 +36,8 @@ pub(super) fn pages() -> Pages {
         .post("/console/users/{name}/reset-password", users::reset_password)
         .post("/console/users/{name}/sign-out", users::sign_out)
         .post("/console/users/{name}/delete", users::delete)
+        .products()
+        .devices()
         .get("/console/keys", keys::list)
         .post("/console/keys", keys::create)
         .post("/console/keys/{access_key}/disable", keys::disable)
@@ -118,6 +122,36 @@ impl Pages {
         self.router = self.router.route(path, post(handler));
         self.listed.push(("POST", path));
         self
+    }
+
+    fn products(self) -> Self {
+        self.get("/console/products", products::list::list)
+            .post("/console/products", products::list::create)
+            .get("/console/products/{product_id}", products::show::show)
+            .post("/console/products/{product_id}/settings", products::show::change)
+            .post("/console/products/{product_id}/check", products::show::check)
+            .post("/console/products/{product_id}/delete", products::show::delete)
+            .get("/console/products/{product_id}/model", products::model::edit)
+            .post("/console/products/{product_id}/model", products::model::work)
+            .post("/console/products/{product_id}/import", products::model::import)
+            .get(
+                "/console/products/{product_id}/model.json",
+                products::model::export,
+            )
+    }
+
+    fn devices(self) -> Self {
+        self.get("/console/devices", devices::list::list)
+            .post("/console/devices", devices::list::register)
+            .get("/console/devices/{device_id}", devices::show::show)
+            .post("/console/devices/{device_id}/freeze", devices::upkeep::freeze)
+            .post("/console/devices/{device_id}/unfreeze", devices::upkeep::unfreeze)
+            .post(
+                "/console/devices/{device_id}/reset-secret",
+                devices::upkeep::reset_secret,
+            )
+            .post("/console/devices/{device_id}/delete", devices::upkeep::delete)
+            .get("/console/device-ca", devices::ca::download)
     }
 
     pub(super) fn listed(self) -> Vec<Path> {

@@ -243,6 +243,11 @@ fn string_list(property: &Property, raw: &str) -> Judgement {
         .try_for_each(|text| length(property, text.chars().count(), "characters in one string"))
 }
 
+/// A member's name as [`Fault::property`] has it.
+pub fn shown_name(name: &str) -> String {
+    cut(name)
+}
+
 fn cut(text: &str) -> String {
     let mut shown: String = text.chars().take(SHOWN).collect();
     if shown.len() < text.len() {

@@ -240,6 +240,11 @@ impl ApiError {
         (self.kind.0, self.message())
     }
 
+    /// IOTDA's code.
+    pub const fn code(&self) -> &'static str {
+        self.kind.1
+    }
+
     fn message(&self) -> String {
         let ErrorKind(status, _, text) = self.kind;
         // What went wrong inside is for the log alone.

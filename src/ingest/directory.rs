@@ -189,7 +189,7 @@ fn known_device(device: Device, product: Arc<KnownProduct>, traffic: Arc<DeviceT
     }
 }
 
-fn known_product(product: &Product, default_mode: ValidationMode) -> Result<KnownProduct> {
+pub(super) fn known_product(product: &Product, default_mode: ValidationMode) -> Result<KnownProduct> {
     let id = &product.product_id;
     let model = ProductModel::parse(&product.attributes.service_capabilities)
         .map_err(|fault| StoreError::Corrupt(format!("the model of product {id}: {fault}")))?;

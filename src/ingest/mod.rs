@@ -3,6 +3,7 @@
 
 mod activity;
 mod authentication;
+mod check;
 mod directory;
 mod limits;
 mod reporting;
@@ -24,6 +25,7 @@ use limits::Limits;
 
 pub use activity::ActivityBook;
 pub use authentication::{AuthenticationRefusal, AuthenticationRequest, IssuedToken, TokenRefusal};
+pub use check::{CheckedReport, PlacedFault, ReportRules, check_report};
 pub use directory::{DeviceDirectory, KnownDevice, KnownProduct};
 pub use limits::{Limit, LimitReached, LimitSettings, PasswordSettings, PasswordTrials};
 pub use reporting::ReportRefusal;

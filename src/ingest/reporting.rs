@@ -165,8 +165,8 @@ impl Ingest {
             self.metrics.fault(fault.kind.name());
         }
         let mode = device.product.mode;
-        if mode == ValidationMode::Reject && !faults.is_empty() {
-            return Err(ReportRefusal::Model(named(place, &faults)));
+        if let Some(refusal) = refusal_of(mode, &faults, place) {
+            return Err(refusal);
         }
         let left_out = (mode == ValidationMode::Filter).then_some(&faults);
         let ahead = self.settings.event_time_max_ahead_ms;
@@ -228,6 +228,11 @@ fn event_of(
         payload,
         faults: None,
     }
+}
+
+/// Why a report with these faults is refused in this mode, if it is.
+pub(super) fn refusal_of(mode: ValidationMode, faults: &Faults, place: &str) -> Option<ReportRefusal> {
+    (mode == ValidationMode::Reject && !faults.is_empty()).then(|| ReportRefusal::Model(named(place, faults)))
 }
 
 fn named(place: &str, faults: &Faults) -> String {

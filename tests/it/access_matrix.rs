@@ -77,6 +77,7 @@ const OPERATIONS: &[(&str, &str, &str, Access)] = &[
     ("create_product", "POST", "/v5/iot/{project_id}/products", Writer),
     ("delete_product", "DELETE", "/v5/iot/{project_id}/products/{product_id}", Writer),
     ("show_product", "GET", "/v5/iot/{project_id}/products/{product_id}", Reader),
+    ("check_report", "POST", "/v5/iot/{project_id}/products/{product_id}/check-report", Reader),
     ("update_product", "PUT", "/v5/iot/{project_id}/products/{product_id}", Writer),
     ("list_rule_actions", "GET", "/v5/iot/{project_id}/routing-rule/actions", Reader),
     ("create_rule_action", "POST", "/v5/iot/{project_id}/routing-rule/actions", Writer),

@@ -576,3 +576,55 @@ fn the_audit_log_tells_who_did_what_and_what_came_of_it() {
         (&json!(6), &json!("404 IOTDA.014000"))
     );
 }
+
+#[test]
+fn a_report_is_checked_as_a_device_would_be_answered_and_stored_nowhere() {
+    let gate = Gate::start();
+    gate.device("checked", "secret-secret", None);
+    let token = gate.token("checked", "secret-secret");
+    let broken = r#"{"services":[{"service_id":"Meter","properties":{"temperature":512.0,"humidity":40}}]}"#;
+    for body in [
+        broken,
+        r#"{"services":[]}"#,
+        "{",
+        r#"{"services":[{"service_id":"None","properties":{}}]}"#,
+    ] {
+        let told = gate.report("checked", &token, body);
+        let checked = gate.api("POST", "/products/demo/check-report", body);
+        assert_eq!(checked.status, 200, "{}", checked.text());
+        let (told, checked) = (told.json(), checked.json());
+        assert_eq!(checked["status"], 400, "{checked}");
+        assert_eq!(checked["error_code"], told["error_code"], "{checked}");
+        assert_eq!(checked["error_msg"], told["error_msg"], "{checked}");
+        assert!(checked.get("stored").is_none(), "{checked}");
+    }
+    let checked = gate.api("POST", "/products/demo/check-report", broken).json();
+    let place = |name: &str| usize::try_from(checked["faults"][0][name].as_u64().unwrap()).unwrap();
+    assert_eq!(&broken[place("from")..place("to")], "512.0");
+    assert_eq!(checked["faults"][0]["kind"], "out_of_range");
+
+    let fits = r#"{"services":[{"service_id":"Meter","properties":{"temperature":21.50}}]}"#;
+    let checked = gate.api("POST", "/products/demo/check-report", fits);
+    assert!(
+        checked.text().contains(r#""properties":{"temperature":21.50}"#),
+        "{}",
+        checked.text()
+    );
+    assert_eq!(checked.json()["status"], 200);
+    gate.api("PUT", "/products/demo", r#"{"validation_mode":"filter"}"#);
+    let checked = gate.api("POST", "/products/demo/check-report", broken);
+    assert_eq!(
+        (&checked.json()["status"], &checked.json()["fault_count"]),
+        (&200.into(), &1.into())
+    );
+    assert!(
+        checked.text().contains(r#""properties":{"humidity":40}"#),
+        "{}",
+        checked.text()
+    );
+    let events = gate
+        .api("GET", "/devices/checked/events?kind=property", "")
+        .json();
+    assert_eq!(events["page"]["count"], 0, "nothing was stored");
+    assert_eq!(gate.api("POST", "/products/none/check-report", fits).status, 404);
+}

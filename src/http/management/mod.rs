@@ -45,7 +45,7 @@ use crate::auth::api_token::ApiTokenKey;
 use crate::domain::clock::Clock;
 use crate::domain::ids::Position;
 use crate::history::History;
-use crate::ingest::ActivityBook;
+use crate::ingest::{ActivityBook, ReportRules};
 use crate::observability::Metrics;
 use crate::observability::rates::Rates;
 use crate::routing::Routing;
@@ -96,6 +96,8 @@ pub struct ManagementState {
     pub document: Document,
     /// No traffic for this long reads as OFFLINE, milliseconds.
     pub offline_after_ms: i64,
+    /// How reports are judged.
+    pub report_rules: ReportRules,
 }
 
 impl FromRef<ManagementState> for BodyBudget {
@@ -132,6 +134,7 @@ fn paths() -> OpenApiRouter<ManagementState> {
             products::update::handle,
             products::delete::handle
         ))
+        .routes(routes!(products::check_report::handle))
         .routes(routes!(devices::create::handle, devices::list::handle))
         .routes(routes!(
             devices::show::handle,

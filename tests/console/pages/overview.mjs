@@ -5,7 +5,7 @@ export default async function ({ visit }) {
   const page = await visit.go("/console/");
   await visit.shots("overview");
   await page.getByText("Taking reports").waitFor();
-  same(await page.locator(".tile").filter({ hasText: "Devices" }).locator(".tile-number").innerText(), "3", "devices");
+  same(await page.locator(".tile").filter({ hasText: "Devices" }).locator(".tile-number").innerText(), "4", "devices");
   const current = page.getByRole("navigation", { name: "Main" }).locator("[aria-current=page]");
   same(await current.innerText(), "Overview", "the page that is marked");
 

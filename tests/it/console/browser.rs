@@ -30,6 +30,19 @@ fn an_action_with_a_dead_letter(gate: &Gate, receiver: &Receiver) -> String {
     action
 }
 
+/// A device that was taken and refused, for its page.
+fn heard(gate: &Gate) {
+    gate.device("console-1", "secret-secret", None);
+    let token = gate.token("console-1", "secret-secret");
+    for (temperature, status) in [("21.50", 200), ("512", 400)] {
+        let body = format!(
+            r#"{{"services":[{{"service_id":"Meter","properties":{{"temperature":{temperature}}}}}]}}"#
+        );
+        let reply = gate.report("console-1", &token, &body);
+        assert_eq!(reply.status, status, "{}", reply.text());
+    }
+}
+
 #[test]
 fn every_page_works_in_a_browser() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/console");
@@ -46,6 +59,7 @@ fn every_page_works_in_a_browser() {
     for _ in 0..30 {
         assert_eq!(gate.api("DELETE", "/products/none", "").status, 404);
     }
+    heard(&gate);
     let receiver = Receiver::start();
     let action = an_action_with_a_dead_letter(&gate, &receiver);
     let output = Command::new("node")

@@ -160,6 +160,9 @@ pub(in super::super) struct DeviceView {
     /// When it was first heard.
     #[serde(skip_serializing_if = "Option::is_none")]
     active_time: Option<String>,
+    /// When it last authenticated or reported; absent where it was never heard, and in events.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_heard_time: Option<String>,
     /// Devices over HTTPS tell of none.
     #[schema(value_type = Vec<Object>, max_items = 0)]
     modules: [(); 0],
@@ -223,6 +226,7 @@ impl DeviceView {
                 timeout,
                 ..AuthInfo::of(device)
             },
+            last_heard_time: heard.last_seen().map(event_time::with_millis),
             ..Self::event(device, &heard)?
         })
     }
@@ -237,6 +241,7 @@ impl DeviceView {
             create_time: event_time::compact(device.created),
             connection_status_update_time: heard.status_changed.map(event_time::with_millis),
             active_time: heard.first_seen.map(event_time::with_millis),
+            last_heard_time: None,
             modules: [],
             extension_info: extension_info.map_err(|error| StoreError::Corrupt(error.to_string()))?,
         })

@@ -1,6 +1,7 @@
 //! Products (management-api.md §4): create, list, show, update, delete.
 
 mod body;
+pub mod check_report;
 pub mod create;
 pub mod delete;
 pub mod list;
