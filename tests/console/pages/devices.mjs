@@ -16,7 +16,7 @@ export default async function ({ visit }) {
 
   await visit.go("/console/devices/shown-1");
   same((await page.content()).includes(secret), false, "the secret is shown again");
-  await page.getByText("Boiler_1").waitFor();
+  await page.getByText("Boiler_1", { exact: true }).waitFor();
   const hour = new Date().toISOString().replace(/[-T]/g, "").slice(0, 10);
   const command = await page.getByRole("textbox", { name: "Authenticate" }).innerText();
   same(command.includes(`"timestamp":"${hour}"`) || new Date().getUTCMinutes() === 0, true, "the password's hour");
