@@ -3,9 +3,10 @@
 use crate::auth::person::UserRole;
 
 /// One of them: its path, its name, and who may see it. In the order in which they are shown; further pages come between
-/// these: Products, Devices, Rules and Messages after the overview.
+/// these: Products, Devices and Rules after the overview.
 const PAGES: &[(&str, &str, UserRole)] = &[
     ("/console/", "Overview", UserRole::Reader),
+    ("/console/messages", "Messages", UserRole::Reader),
     ("/console/keys", "Keys", UserRole::Admin),
     ("/console/users", "Users", UserRole::Admin),
     ("/console/audit", "Audit", UserRole::Admin),
@@ -44,12 +45,15 @@ mod tests {
 
     #[test]
     fn a_user_sees_what_the_role_opens_and_where_it_is() {
-        assert_eq!(shown(UserRole::Reader, "/console/"), ["Overview*"]);
-        assert_eq!(shown(UserRole::Operator, "/console/account"), ["Overview"]);
-        let admin = shown(UserRole::Admin, "/console/users/jo");
-        assert_eq!(admin, ["Overview", "Keys", "Users*", "Audit"]);
+        assert_eq!(shown(UserRole::Reader, "/console/"), ["Overview*", "Messages"]);
         assert_eq!(
-            shown(UserRole::Admin, "/console/usersx")[2],
+            shown(UserRole::Operator, "/console/account"),
+            ["Overview", "Messages"]
+        );
+        let admin = shown(UserRole::Admin, "/console/users/jo");
+        assert_eq!(admin, ["Overview", "Messages", "Keys", "Users*", "Audit"]);
+        assert_eq!(
+            shown(UserRole::Admin, "/console/usersx")[3],
             "Users",
             "another page"
         );

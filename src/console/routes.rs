@@ -5,7 +5,7 @@ use axum::handler::Handler;
 use axum::routing::{any, get, post};
 
 use super::Console;
-use super::pages::{account, audit, entry, keys, overview, password, sign_in, users};
+use super::pages::{account, audit, entry, event, keys, messages, overview, password, sign_in, users};
 
 /// A path and the method that it takes.
 pub type Path = (&'static str, &'static str);
@@ -15,6 +15,10 @@ pub(super) fn pages() -> Pages {
     Pages::default()
         .get("/console", entry::to_overview)
         .get("/console/", overview::show)
+        .get("/console/overview/rates", overview::rates)
+        .get("/console/messages", messages::list)
+        .get("/console/messages/stream", messages::stream)
+        .get("/console/events/{sequence}", event::show)
         .get("/console/sign-in", sign_in::show)
         .post("/console/sign-in", sign_in::sign_in)
         .post("/console/sign-out", sign_in::sign_out)

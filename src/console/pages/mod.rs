@@ -3,7 +3,9 @@
 pub(super) mod account;
 pub(super) mod audit;
 pub(super) mod entry;
+pub(super) mod event;
 pub(super) mod keys;
+pub(super) mod messages;
 pub(super) mod overview;
 pub(super) mod password;
 pub(super) mod sign_in;

@@ -1,7 +1,9 @@
 //! The operator's console over the wire and in a browser.
 
 mod browser;
+mod markup;
 mod matrix;
+mod messages;
 mod people;
 mod sign_in;
 
