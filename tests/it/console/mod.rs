@@ -6,6 +6,7 @@ mod matrix;
 mod messages;
 mod people;
 mod sign_in;
+mod speed;
 
 use crate::harness::{Gate, Reply, program_output};
 
