@@ -1,6 +1,8 @@
 //! The management API as pages call it: inside the process, in the name of who looks.
 
-use http::{Method, StatusCode};
+use axum::response::Response;
+use http::{HeaderMap, Method, StatusCode};
+use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -93,6 +95,22 @@ impl<N: Needs> Visitor<N> {
             Err(refused) => Err(self.refuse(refused.status, refused.message)),
         }
     }
+
+    /// Reads from the API what must stay as it is: the body of an answer below 400, as it comes.
+    pub async fn open(
+        &self,
+        path: &str,
+        headers: HeaderMap,
+    ) -> Result<Result<Response, ApiRefusal>, Refusal> {
+        let api = &self.console.0.settings.api;
+        let response = Box::pin(api.open_as(self.caller(), path, headers)).await?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(Ok(response));
+        }
+        let body: Value = serde_json::from_str(&whole(response).await?).unwrap_or_default();
+        Ok(Err(ApiRefusal::new(status, body)))
+    }
 }
 
 impl ApiRefusal {
@@ -103,6 +121,13 @@ impl ApiRefusal {
             body,
         }
     }
+}
+
+/// An answer's body as text.
+pub async fn whole(response: Response) -> Result<String, Refusal> {
+    let body = response.into_body().collect().await;
+    let bytes = body.map_err(|error| Refusal::internal(&error))?.to_bytes();
+    String::from_utf8(bytes.into()).map_err(|error| Refusal::internal(&error))
 }
 
 /// The text at a place of an answer; empty when there is none.

@@ -1,4 +1,4 @@
-//! The stylesheet, the script and the icon: in the binary, at a path with their hash, so that a browser may keep them for
+//! The stylesheets, the scripts and the icon: in the binary, at a path with their hash, so that a browser may keep them for
 //! good and still sees a new version at once.
 
 use std::sync::LazyLock;
@@ -19,24 +19,31 @@ struct Asset {
     path: String,
 }
 
-static ASSETS: LazyLock<[Asset; 4]> = LazyLock::new(|| {
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+static ASSETS: LazyLock<[Asset; 8]> = LazyLock::new(|| {
     [
         (
             "console.css",
             "text/css; charset=utf-8",
             include_str!("assets/console.css"),
         ),
-        (
-            "console.js",
-            "text/javascript; charset=utf-8",
-            include_str!("assets/console.js"),
-        ),
-        (
-            "rules.js",
-            "text/javascript; charset=utf-8",
-            include_str!("assets/rules.js"),
-        ),
+        ("console.js", SCRIPT, include_str!("assets/console.js")),
+        ("rules.js", SCRIPT, include_str!("assets/rules.js")),
         ("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
+        ("overview.js", SCRIPT, include_str!("assets/overview.js")),
+        ("messages.js", SCRIPT, include_str!("assets/messages.js")),
+        // uPlot 1.6.32 as it is published.
+        (
+            "uplot.js",
+            SCRIPT,
+            include_str!("assets/vendor/uplot.iife.min.js"),
+        ),
+        (
+            "uplot.css",
+            "text/css; charset=utf-8",
+            include_str!("assets/vendor/uplot.min.css"),
+        ),
     ]
     .map(|(name, kind, text)| {
         let hash = hex::encode(digest(&SHA256, text.as_bytes()));
@@ -79,7 +86,7 @@ mod tests {
 
     #[test]
     fn every_asset_has_its_hash_in_its_path() {
-        for name in ["console.css", "console.js", "rules.js", "icon.svg"] {
+        for name in ["console.css", "console.js", "rules.js", "icon.svg", "uplot.js"] {
             let hash = path(name)
                 .strip_prefix("/console/assets/")
                 .and_then(|rest| rest.strip_suffix(&format!("/{name}")))

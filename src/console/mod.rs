@@ -17,14 +17,15 @@
 //! 5. Rows in the table of `tests/it/console/matrix.rs`, which fails on a path without one, and a file
 //!    in `tests/console/pages/` that opens it in a browser.
 //!
-//! Styles are in `assets/console.css` and scripts in `assets/console.js`: the content security policy takes no inline ones. A
-//! page must do its work without script.
+//! Styles are in `assets/console.css` and scripts in `assets/console.js`, those of one page in a file of its own: the content
+//! security policy takes no inline ones. A page must do its work without script.
 
 mod answer;
 mod api;
 mod assets;
 mod components;
 mod cookies;
+mod envelope;
 mod fields;
 mod form;
 mod headers;
@@ -35,6 +36,8 @@ mod pages;
 mod passwords;
 mod routes;
 mod sessions;
+mod signed_in;
+mod verdict;
 mod visitor;
 
 use std::net::IpAddr;

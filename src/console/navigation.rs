@@ -3,12 +3,13 @@
 use crate::auth::person::UserRole;
 
 /// One of them: its path, its name, and who may see it. In the order in which they are shown; further pages come between
-/// these: Messages after the rules.
+/// these.
 const PAGES: &[(&str, &str, UserRole)] = &[
     ("/console/", "Overview", UserRole::Reader),
     ("/console/products", "Products", UserRole::Reader),
     ("/console/devices", "Devices", UserRole::Reader),
     ("/console/rules", "Rules", UserRole::Reader),
+    ("/console/messages", "Messages", UserRole::Reader),
     ("/console/keys", "Keys", UserRole::Admin),
     ("/console/users", "Users", UserRole::Admin),
     ("/console/audit", "Audit", UserRole::Admin),
@@ -49,21 +50,21 @@ mod tests {
     fn a_user_sees_what_the_role_opens_and_where_it_is() {
         assert_eq!(
             shown(UserRole::Reader, "/console/"),
-            ["Overview*", "Products", "Devices", "Rules"]
+            ["Overview*", "Products", "Devices", "Rules", "Messages"]
         );
         assert_eq!(
             shown(UserRole::Operator, "/console/account"),
-            ["Overview", "Products", "Devices", "Rules"]
+            ["Overview", "Products", "Devices", "Rules", "Messages"]
         );
         let admin = shown(UserRole::Admin, "/console/users/jo");
         assert_eq!(
             admin,
             [
-                "Overview", "Products", "Devices", "Rules", "Keys", "Users*", "Audit"
+                "Overview", "Products", "Devices", "Rules", "Messages", "Keys", "Users*", "Audit"
             ]
         );
         assert_eq!(
-            shown(UserRole::Admin, "/console/usersx")[5],
+            shown(UserRole::Admin, "/console/usersx")[6],
             "Users",
             "another page"
         );

@@ -99,6 +99,12 @@ impl Frame {
         assets::path("icon.svg")
     }
 
+    /// The path of a file that one page alone takes.
+    #[expect(clippy::unused_self, reason = "templates reach it through the frame")]
+    pub fn asset(&self, name: &str) -> &'static str {
+        assets::path(name)
+    }
+
     /// The program's version.
     #[expect(clippy::unused_self, reason = "templates reach it through the frame")]
     pub const fn version(&self) -> &'static str {

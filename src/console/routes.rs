@@ -6,7 +6,8 @@ use axum::routing::{any, get, post};
 
 use super::Console;
 use super::pages::{
-    account, audit, devices, entry, keys, overview, password, products, rules, sign_in, users,
+    account, audit, devices, entry, event, keys, messages, overview, password, products, rules, sign_in,
+    users,
 };
 
 /// A path and the method that it takes.
@@ -17,6 +18,10 @@ pub(super) fn pages() -> Pages {
     Pages::default()
         .get("/console", entry::to_overview)
         .get("/console/", overview::show)
+        .get("/console/overview/rates", overview::rates)
+        .get("/console/messages", messages::list)
+        .get("/console/messages/stream", messages::stream)
+        .get("/console/events/{sequence}", event::show)
         .get("/console/sign-in", sign_in::show)
         .post("/console/sign-in", sign_in::sign_in)
         .post("/console/sign-out", sign_in::sign_out)

@@ -2,8 +2,9 @@
 //! console, so that what a person does there is validated, refused and noted as every other caller's deed.
 
 use axum::body::{Body, Bytes};
+use axum::response::Response;
 use http::header::{ACCEPT, HOST};
-use http::{Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
@@ -74,12 +75,22 @@ impl InProcess {
         path: &str,
         body: String,
     ) -> Result<(StatusCode, Bytes), CallFault> {
-        let mut request = request(method, &format!("{}{path}", self.base), body)?;
-        request.extensions_mut().insert(caller.principal);
-        if let Some(peer) = caller.peer {
-            request.extensions_mut().insert(peer);
-        }
-        self.send(request).await
+        let request = request(method, &format!("{}{path}", self.base), body)?;
+        self.send(made_by(caller, request)).await
+    }
+
+    /// Reads `path` (below the project) for this caller and answers what comes as it comes: a body that does not end, or
+    /// one whose text must stay as it is.
+    pub async fn open_as(
+        &self,
+        caller: Caller,
+        path: &str,
+        headers: HeaderMap,
+    ) -> Result<Response, CallFault> {
+        let mut request = request(Method::GET, &format!("{}{path}", self.base), String::new())?;
+        request.headers_mut().remove(ACCEPT);
+        request.headers_mut().extend(headers);
+        Ok(self.routes.clone().oneshot(made_by(caller, request)).await?)
     }
 
     /// What `/readyz` answers.
@@ -93,6 +104,14 @@ impl InProcess {
         let status = response.status();
         Ok((status, response.into_body().collect().await?.to_bytes()))
     }
+}
+
+fn made_by(caller: Caller, mut request: Request<Body>) -> Request<Body> {
+    request.extensions_mut().insert(caller.principal);
+    if let Some(peer) = caller.peer {
+        request.extensions_mut().insert(peer);
+    }
+    request
 }
 
 /// The JSON of a body, null for none.

@@ -38,6 +38,10 @@ export class Visit {
       const expected = this.refusing && /Failed to load resource.*status of 4/.test(message.text());
       if (["error", "warning"].includes(message.type()) && !expected) note(`console: ${message.text()}`);
     });
+    this.page.on("dialog", (dialog) => {
+      note(`a dialog: ${dialog.message()}`);
+      dialog.dismiss();
+    });
     this.page.on("pageerror", (error) => note(`script: ${error}`));
     this.page.on("request", (request) => {
       const url = request.url();

@@ -20,4 +20,14 @@ export default async function ({ visit, chosen }) {
   await page.getByRole("button", { name: "Dark" }).click();
   same(await page.locator("html").getAttribute("data-theme"), "dark", "the theme");
   same(new URL(page.url()).pathname, "/console/users", "the switch stays on the page");
+
+  await page.goto(`${base}/console/`);
+  await page.getByText("The same as a table").click();
+  await page.getByRole("region", { name: "The last hour as a table" }).waitFor();
+  same(await page.locator("#charts").isVisible(), false, "charts that need script");
+  await page.goto(`${base}/console/messages`);
+  await page.getByText("Load the page again for what came since.").waitFor();
+  same(await page.getByRole("button", { name: "Pause" }).count(), 0, "a pause that needs script");
+  await page.locator("tbody a").first().click();
+  await page.getByRole("heading", { name: "As applications are sent it" }).waitFor();
 }

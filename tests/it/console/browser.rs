@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use super::first_password;
+use super::{first_password, markup};
 use crate::harness::{Gate, Receiver, report};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -53,7 +53,7 @@ fn every_page_works_in_a_browser() {
             needed.display()
         );
     }
-    let gate = Gate::builder().forwarding().start();
+    let gate = Gate::builder().unlimited().forwarding().start();
     let password = first_password(&gate);
     // More than a page of the audit log.
     for _ in 0..30 {
@@ -62,10 +62,15 @@ fn every_page_works_in_a_browser() {
     heard(&gate);
     let receiver = Receiver::start();
     let action = an_action_with_a_dead_letter(&gate, &receiver);
+    let planted = markup::plant(&gate);
     let output = Command::new("node")
         .arg(folder.join("run.mjs"))
         .arg(format!("https://{}", gate.management))
         .env("CONSOLE_PASSWORD", password)
+        .env("CONSOLE_PAGES", planted.pages().join(" "))
+        .env("CONSOLE_DEVICE", format!("https://{}", gate.device))
+        .env("CONSOLE_DEVICE_ID", markup::DEVICE)
+        .env("CONSOLE_DEVICE_TOKEN", &planted.token)
         .env("CONSOLE_SHOTS", asked("CONSOLE_SHOTS"))
         .env("CONSOLE_ONLY", asked("CONSOLE_ONLY"))
         .env("CONSOLE_TARGET", receiver.url())

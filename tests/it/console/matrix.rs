@@ -27,6 +27,10 @@ use Access::{Admin, Open, Operator, Own, Reader};
 const PATHS: &[(&str, &str, Access)] = &[
     ("GET", "/console", Open),
     ("GET", "/console/", Reader),
+    ("GET", "/console/overview/rates", Reader),
+    ("GET", "/console/messages", Reader),
+    ("GET", "/console/messages/stream", Reader),
+    ("GET", "/console/events/{sequence}", Reader),
     ("GET", "/console/sign-in", Open),
     ("POST", "/console/sign-in", Open),
     ("POST", "/console/sign-out", Own),
@@ -95,8 +99,11 @@ const PATHS: &[(&str, &str, Access)] = &[
     ("GET", "/console/assets/{hash}/{name}", Open),
 ];
 
-/// What stands for a thing's name: nothing has it.
+/// What stands for a thing's name: nothing has it. A stream is asked for something that no stream gives, since it would not end.
 fn filled(path: &str) -> String {
+    if path.ends_with("/stream") {
+        return format!("{path}?kind=nothing");
+    }
     let part = |part: &str| {
         if part.starts_with('{') {
             "nothing".to_owned()
@@ -259,7 +266,10 @@ fn each_role_opens_what_the_table_says() {
             let what = format!("{name}: {method} {path}: {}", reply.text());
             if may {
                 let answered = [200, 303, 404, 422].contains(&reply.status);
-                assert!(answered, "{what}");
+                assert!(
+                    answered || path.ends_with("/stream") && reply.status == 400,
+                    "{what}"
+                );
                 let signs_out = path.contains("sign-out") && *access == Own;
                 assert!(signs_out || !leads_to_sign_in(&reply), "{what}");
             } else {

@@ -1,10 +1,13 @@
 //! The operator's console over the wire and in a browser.
 
 mod browser;
+mod markup;
 mod matrix;
+mod messages;
 mod people;
 mod rules;
 mod sign_in;
+mod speed;
 
 use crate::harness::{Gate, Reply, program_output};
 

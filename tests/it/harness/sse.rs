@@ -39,12 +39,17 @@ pub struct Sse {
 impl Sse {
     /// Opens `…/events/stream` with this query, to go on after `last_id` where one is given.
     pub fn open(gate: &Gate, key: &str, query: &str, last_id: Option<i64>) -> Self {
-        let mut wire = gate.management_wire();
         let path = format!("/v5/iot/{}/events/stream{query}", gate.project_id);
+        Self::opened(gate, ("X-Auth-Token", key), &path, last_id)
+    }
+
+    /// Opens the stream at another path, with another header that proves who reads.
+    pub fn opened(gate: &Gate, proof: (&str, &str), path: &str, last_id: Option<i64>) -> Self {
+        let mut wire = gate.management_wire();
         let id = last_id.map(|id| id.to_string());
-        let mut headers = vec![("X-Auth-Token", key), ("Accept", "text/event-stream")];
+        let mut headers = vec![proof, ("Accept", "text/event-stream")];
         headers.extend(id.iter().map(|id| ("Last-Event-ID", id.as_str())));
-        let reply = wire.call("GET", &path, &headers, b"");
+        let reply = wire.call("GET", path, &headers, b"");
         assert_eq!(reply.status, 200, "{}", reply.text());
         assert_eq!(reply.header("content-type"), Some("text/event-stream"));
         Self {
