@@ -59,10 +59,11 @@ fn every_page_works_in_a_browser() {
     for _ in 0..30 {
         assert_eq!(gate.api("DELETE", "/products/none", "").status, 404);
     }
+    let planted = markup::plant(&gate);
     heard(&gate);
+    // Its report is the newest: rules are tried on it.
     let receiver = Receiver::start();
     let action = an_action_with_a_dead_letter(&gate, &receiver);
-    let planted = markup::plant(&gate);
     let output = Command::new("node")
         .arg(folder.join("run.mjs"))
         .arg(format!("https://{}", gate.management))
