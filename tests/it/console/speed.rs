@@ -1,19 +1,22 @@
-//! Pages stay quick where there is much: 100,000 devices and as many events.
+//! Pages stay quick where there is much: 100,000 devices and a million events.
 
 use std::time::Instant;
 
+use fieldgate::auth::secret_box::{MasterKey, SecretBox};
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 
 use super::{Browser, first_password};
 use crate::harness::{Gate, on_sqlite};
 
-const MANY: u32 = 100_000;
+/// Devices, then events.
+const MANY: [u32; 2] = [100_000, 1_000_000];
 
 /// The most that the median of a page may take, with the network and TLS of this machine in it.
 const MOST_MS: f64 = 50.0;
 
-/// Each row again with another id: the store itself would take minutes for what it does one by one.
+/// Each row again with another id: the store itself would take minutes for what it does one by one. Each gets a
+/// secret of its own then, which opens for its own device alone.
 const FILL: [&str; 2] = [
     "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
      INSERT INTO devices (device_id, node_id, name, product_key, secret, secure_access, timeout_seconds, epoch, frozen,
@@ -30,15 +33,33 @@ const FILL: [&str; 2] = [
 async fn fill(gate: &Gate) {
     let url = format!("sqlite://{}/fieldgate.db", gate.folder.display());
     let mut connection = SqliteConnection::connect(&url).await.unwrap();
-    for statement in FILL {
+    for (statement, many) in FILL.into_iter().zip(MANY) {
         let done = sqlx::query(statement)
-            .bind(MANY)
+            .bind(many)
             .execute(&mut connection)
             .await
             .unwrap();
-        assert_eq!(done.rows_affected(), u64::from(MANY));
+        assert_eq!(done.rows_affected(), u64::from(many));
     }
+    seal(gate, &mut connection).await;
     connection.close().await.unwrap();
+}
+
+async fn seal(gate: &Gate, connection: &mut SqliteConnection) {
+    let secrets = SecretBox::new(&MasterKey::read_file(&gate.folder.join("secret.key")).unwrap());
+    let of = "SELECT device_key FROM devices WHERE device_id LIKE 'many_%'";
+    let keys: Vec<(i64,)> = sqlx::query_as(of).fetch_all(&mut *connection).await.unwrap();
+    let mut transaction = connection.begin().await.unwrap();
+    for (key,) in keys {
+        let sealed = secrets.seal("s3cret-of-the-device", format!("device:{key}").as_bytes());
+        sqlx::query("UPDATE devices SET secret = $1 WHERE device_key = $2")
+            .bind(sealed.unwrap())
+            .bind(key)
+            .execute(&mut *transaction)
+            .await
+            .unwrap();
+    }
+    transaction.commit().await.unwrap();
 }
 
 fn median_ms(admin: &mut Browser<'_>, path: &str) -> f64 {
