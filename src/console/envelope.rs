@@ -1,4 +1,4 @@
-//! Envelopes as the event stream gives them, for people: what they say in one line, and their text set out in lines. The text
+//! Envelopes as the event stream gives them, for people: what they say in one line. Their text
 //! itself is never read into numbers and written again, so that what a device wrote as 21.50 stays 21.50.
 
 use serde::Deserialize;
@@ -110,58 +110,8 @@ fn cut(text: &str) -> String {
     }
 }
 
-/// JSON without white space between its tokens, set out in lines.
-pub fn set_out(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() * 2);
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        if in_string {
-            in_string = escaped || c != '"';
-            escaped = !escaped && c == '\\';
-            out.push(c);
-            continue;
-        }
-        match c {
-            '{' | '[' => {
-                out.push(c);
-                if let Some(end @ ('}' | ']')) = chars.peek().copied() {
-                    chars.next();
-                    out.push(end);
-                } else {
-                    depth += 1;
-                    new_line(&mut out, depth);
-                }
-            }
-            '}' | ']' => {
-                depth = depth.saturating_sub(1);
-                new_line(&mut out, depth);
-                out.push(c);
-            }
-            ',' => {
-                out.push(c);
-                new_line(&mut out, depth);
-            }
-            ':' => out.push_str(": "),
-            _ => {
-                in_string = c == '"';
-                out.push(c);
-            }
-        }
-    }
-    out
-}
-
-/// Deeper than this nothing is moved further in: a text of brackets alone must not grow with the square of its length.
-fn new_line(out: &mut String, depth: usize) {
-    out.push('\n');
-    out.extend(std::iter::repeat_n("  ", depth.min(DEEPEST)));
-}
-
 /// Characters of a line.
 const SAID: usize = 160;
-
-const DEEPEST: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -182,13 +132,5 @@ mod tests {
         );
         assert!(line.has_faults);
         assert_eq!(cut(&"ä".repeat(SAID + 1)), format!("{}…", "ä".repeat(SAID)));
-    }
-
-    #[test]
-    fn json_is_set_out_without_a_change_to_its_tokens() {
-        let text = r#"{"a":[],"b":[1.50,{"c":"x,\"{:"}],"d":{}}"#;
-        let lines = "{\n  \"a\": [],\n  \"b\": [\n    1.50,\n    {\n      \"c\": \"x,\\\"{:\"\n    }\n  ],\n  \"d\": {}\n}";
-        assert_eq!(set_out(text), lines);
-        assert!(set_out(&"[".repeat(100_000)).len() < 100_000 * 40);
     }
 }

@@ -29,6 +29,7 @@ mod envelope;
 mod fields;
 mod form;
 mod headers;
+mod json_text;
 mod navigation;
 mod origin;
 mod page;

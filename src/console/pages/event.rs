@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use super::messages::batch;
 use crate::console::components::{Badge, Tone, time};
-use crate::console::envelope::{Batch, Line, set_out};
+use crate::console::envelope::{Batch, Line};
 use crate::console::fields::query;
+use crate::console::json_text::set_out;
 use crate::console::page::{self, Frame};
 use crate::console::{Answer, Refusal, Visitor, api};
 

@@ -7,11 +7,11 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::json_text::pretty;
 use super::standing::{self, api_path};
 use crate::auth::person::UserRole;
 use crate::console::components::{Pager, time};
 use crate::console::fields::{query, segment};
+use crate::console::json_text::set_out;
 use crate::console::page::{self, Frame, to};
 use crate::console::{Answer, Asked, Fields, Form, Operator, Refusal, Visitor, api};
 
@@ -141,7 +141,7 @@ pub async fn show(Path((action_id, letter_id)): Path<(String, String)>, visitor:
         may_change: visitor.may(UserRole::Operator),
         list_path: path(&action_id),
         row: Row::of(&told, &action_id),
-        event: whole.event.map_or(String::new(), |event| pretty(event.get())),
+        event: whole.event.map_or(String::new(), |event| set_out(event.get())),
     })
 }
 

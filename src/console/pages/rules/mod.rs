@@ -3,7 +3,6 @@
 pub(in crate::console) mod action;
 mod action_fields;
 mod clauses;
-mod json_text;
 pub(in crate::console) mod letters;
 pub(in crate::console) mod list;
 pub(in crate::console) mod new_action;

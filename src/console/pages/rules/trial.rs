@@ -5,11 +5,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::json_text::pretty;
 use super::subject;
 use crate::console::api::{self, ApiRefusal};
 use crate::console::components::{Badge, Field, Tone};
 use crate::console::fields::query;
+use crate::console::json_text::set_out;
 use crate::console::visitor::Needs;
 use crate::console::{Fields, Refusal, Visitor};
 
@@ -110,7 +110,7 @@ pub async fn run<N: Needs>(
 impl Trial {
     fn of(outcome: &Outcome, tried: Tried) -> Self {
         let (verdict, result) = if outcome.taken {
-            (Badge::new(Tone::Good, "Taken"), pretty(outcome.result.get()))
+            (Badge::new(Tone::Good, "Taken"), set_out(outcome.result.get()))
         } else {
             (Badge::new(Tone::Quiet, "Not taken"), String::new())
         };
@@ -151,7 +151,7 @@ async fn newest<N: Needs>(visitor: &Visitor<N>, chosen: &str) -> Result<Option<T
         (format!("{resource}:{told}") == chosen).then(|| Tried {
             member: format!(r#""event":{event}"#),
             of: format!("event {sequence}, the newest of this kind"),
-            shown: pretty(event.get()),
+            shown: set_out(event.get()),
         })
     }))
 }

@@ -1,7 +1,9 @@
 //! JSON with line breaks for people, its numbers and texts left as they were written.
 
+const DEEPEST: usize = 16;
+
 /// Indents JSON that was read as such before.
-pub fn pretty(json: &str) -> String {
+pub fn set_out(json: &str) -> String {
     let mut out = String::with_capacity(json.len() * 2);
     let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
     let mut chars = json.chars().peekable();
@@ -43,9 +45,10 @@ pub fn pretty(json: &str) -> String {
     out
 }
 
+/// Deeper than this nothing is moved further in: a text of brackets alone must not grow with the square of its length.
 fn new_line(out: &mut String, depth: usize) {
     out.push('\n');
-    out.extend(std::iter::repeat_n("  ", depth));
+    out.extend(std::iter::repeat_n("  ", depth.min(DEEPEST)));
 }
 
 #[cfg(test)]
@@ -54,7 +57,7 @@ mod tests {
 
     #[test]
     fn json_gets_lines_and_keeps_its_texts_and_numbers() {
-        let shown = pretty(r#"{ "a,{": [21.50,1e3], "b\\": "\"x: [y]\"", "c":{}, "d" : [ ] }"#);
+        let shown = set_out(r#"{ "a,{": [21.50,1e3], "b\\": "\"x: [y]\"", "c":{}, "d" : [ ] }"#);
         let lines = [
             "{",
             "  \"a,{\": [",
@@ -67,5 +70,13 @@ mod tests {
             "}",
         ];
         assert_eq!(shown, lines.join("\n"));
+    }
+
+    #[test]
+    fn json_is_set_out_without_a_change_to_its_tokens() {
+        let text = r#"{"a":[],"b":[1.50,{"c":"x,\"{:"}],"d":{}}"#;
+        let lines = "{\n  \"a\": [],\n  \"b\": [\n    1.50,\n    {\n      \"c\": \"x,\\\"{:\"\n    }\n  ],\n  \"d\": {}\n}";
+        assert_eq!(set_out(text), lines);
+        assert!(set_out(&"[".repeat(100_000)).len() < 100_000 * 40);
     }
 }
