@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{Failure, Outcome, PlaceArgs, beside_server, noted};
+use super::{Failure, Format, Outcome, PlaceArgs, beside_server, noted};
 use crate::auth::access_key::Role;
 use crate::auth::secret::RandomError;
 use crate::domain::clock::{Clock, SystemClock};
@@ -65,12 +65,6 @@ struct OneKeyArgs {
 enum RoleArg {
     Admin,
     Reader,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Format {
-    Text,
-    Json,
 }
 
 pub(super) fn run(args: &KeysArgs) -> Outcome {

@@ -19,7 +19,7 @@ mod users;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::app;
@@ -90,6 +90,13 @@ struct PlaceArgs {
 
 /// What a subcommand answers; the text is for the person at the terminal.
 type Outcome = Result<(), Failure>;
+
+/// How a list or what was made is printed.
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
 
 /// Why a subcommand did not do what it was asked.
 type Failure = Box<dyn std::error::Error + Send + Sync>;

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{Failure, Outcome, PlaceArgs, beside_server, noted};
+use super::{Failure, Format, Outcome, PlaceArgs, beside_server, noted};
 use crate::auth::person::{UserName, UserRole};
 use crate::auth::person_password::{PasswordHash, generate_one_time};
 use crate::auth::secret::{RandomError, Secret};
@@ -68,12 +68,6 @@ enum RoleArg {
     Operator,
     /// Looks at what an operator sees
     Reader,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Format {
-    Text,
-    Json,
 }
 
 pub(super) fn run(args: &UsersArgs) -> Outcome {
