@@ -7,7 +7,7 @@ mod rules;
 mod sse;
 
 pub use client::{Reply, Suite, Wire, client_config, client_config_of};
-pub use program::{Gate, command, lines_of, on_sqlite, program_output};
+pub use program::{Gate, GateBuilder, command, lines_of, on_sqlite, program_output};
 pub use receiver::{Push, Reaction, Receiver};
 pub use rules::{ACTIONS, RULES, http_action, made, read};
 pub use sse::Sse;

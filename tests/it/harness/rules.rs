@@ -4,8 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::program::GateBuilder;
-use super::{Gate, Reply};
+use super::{Gate, GateBuilder, Reply};
 
 pub const RULES: &str = "/routing-rule/rules";
 pub const ACTIONS: &str = "/routing-rule/actions";

@@ -8,7 +8,7 @@ use super::address::{Address, Cut};
 use super::server::Server;
 use super::{SECRET, gate_on, ready, survives, wait_until_ready};
 use crate::database::server;
-use crate::harness::{Gate, Reply};
+use crate::harness::{Gate, GateBuilder, Reply};
 
 /// The end of a report: the body and its commit are one statement.
 const APPENDED: Cut = Cut {
@@ -92,6 +92,18 @@ fn a_silent_network_is_told_within_seconds_and_everything_goes_on_after_it() {
     });
 }
 
+/// With two connections in its pool and these bounds, and the device `far`.
+fn gate_of_two(address: &Address, bounds: &[(&str, &str)]) -> Gate {
+    let url = format!("postgres://postgres@127.0.0.1:{}/postgres", address.port);
+    let gate = Gate::builder()
+        .with("STORAGE__URL", &url)
+        .with("STORAGE__POOL_CONNECTIONS", "2");
+    let bounded = |gate: GateBuilder, (key, value): &(&str, &str)| gate.with(key, value);
+    let gate = bounds.iter().fold(gate, bounded).unlimited().start();
+    gate.device("far", SECRET, None);
+    gate
+}
+
 #[test]
 fn connections_that_never_answer_again_are_replaced() {
     if server().is_none() {
@@ -100,16 +112,14 @@ fn connections_that_never_answer_again_are_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path());
     let address = Address::of(&server);
-    let url = format!("postgres://postgres@127.0.0.1:{}/postgres", address.port);
-    let gate = Gate::builder()
-        .with("STORAGE__URL", &url)
-        .with("STORAGE__POOL_CONNECTIONS", "2")
-        .with("STORAGE__CONNECT_TIMEOUT_SECONDS", "2")
-        .with("STORAGE__STATEMENT_TIMEOUT_SECONDS", "2")
-        .with("STORAGE__COMMIT_TIMEOUT_SECONDS", "2")
-        .unlimited()
-        .start();
-    gate.device("far", SECRET, None);
+    let gate = gate_of_two(
+        address,
+        &[
+            ("STORAGE__CONNECT_TIMEOUT_SECONDS", "2"),
+            ("STORAGE__STATEMENT_TIMEOUT_SECONDS", "2"),
+            ("STORAGE__COMMIT_TIMEOUT_SECONDS", "2"),
+        ],
+    );
     let token = gate.token("far", SECRET);
     address.forget_connections();
     // The pool's: one that rested is tried before it is lent, one that was at work is given up after its time.
@@ -137,15 +147,13 @@ fn work_that_meets_silence_gives_its_connection_up() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path());
     let address = Address::of(&server);
-    let url = format!("postgres://postgres@127.0.0.1:{}/postgres", address.port);
-    let gate = Gate::builder()
-        .with("STORAGE__URL", &url)
-        .with("STORAGE__POOL_CONNECTIONS", "2")
-        .with("STORAGE__CONNECT_TIMEOUT_SECONDS", "1")
-        .with("STORAGE__STATEMENT_TIMEOUT_SECONDS", "2")
-        .unlimited()
-        .start();
-    gate.device("far", SECRET, None);
+    let gate = gate_of_two(
+        address,
+        &[
+            ("STORAGE__CONNECT_TIMEOUT_SECONDS", "1"),
+            ("STORAGE__STATEMENT_TIMEOUT_SECONDS", "2"),
+        ],
+    );
     // What is asked while nothing is answered holds both connections, which then stay silent for good.
     std::thread::scope(|scope| {
         let locked = scope.spawn(|| {
